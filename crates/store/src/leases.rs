@@ -1,0 +1,85 @@
+//! Workers, their leases, and who advances which task.
+
+use async_trait::async_trait;
+
+use agenticai_domain::ids::TaskId;
+use agenticai_domain::task::TaskHead;
+
+use crate::Result;
+
+/// One incarnation of a worker process. A process that was declared dead registers anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub i64);
+
+/// What a worker says of itself.
+#[derive(Debug, Clone)]
+pub struct WorkerInfo {
+    /// For people: host and process.
+    pub name: String,
+    /// The newest journal format that it reads; it is given no task with a newer one.
+    pub reads_format: u8,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beat {
+    /// Still alive.
+    Alive {
+        /// The store's clock, milliseconds since 1970.
+        now: i64,
+    },
+    /// Declared dead: drop everything and register anew.
+    Dead,
+}
+
+/// Another worker's heartbeat counter as seen by an observer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// Whose.
+    pub worker: WorkerId,
+    /// It moves with every beat.
+    pub beats: i64,
+}
+
+/// A task that was given to a worker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// What never changes.
+    pub head: TaskHead,
+    /// The epoch under which the worker holds it.
+    pub epoch: u32,
+    /// Seq of the newest entry.
+    pub last_seq: u64,
+    /// Number of messages in its inbox.
+    pub inbox_seq: u64,
+}
+
+/// Leases and claims.
+#[async_trait]
+pub trait Leases {
+    /// Registers one incarnation.
+    async fn register_worker(&self, info: WorkerInfo) -> Result<WorkerId>;
+    /// Moves the worker's counter. Never waits for appends.
+    async fn beat(&self, worker: WorkerId) -> Result<Beat>;
+    /// Counters of all workers that are not dead.
+    async fn observe_workers(&self) -> Result<Vec<Observed>>;
+    /// Declares a worker dead if its counter is still `beats`; final. `false` where it has moved or was dead.
+    async fn mark_dead(&self, worker: WorkerId, beats: i64) -> Result<bool>;
+    /// Makes the tasks of dead workers ready with their epoch raised, once no append of theirs can commit any more.
+    /// At most `limit`; answers how many.
+    async fn take_over(&self, limit: u32) -> Result<u32>;
+    /// Gives up to `limit` ready tasks to a live worker, most urgent first. Empty where the worker is dead.
+    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>>;
+    /// Hands tasks back: ready again, their epoch raised.
+    async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()>;
+    /// Ends an incarnation that holds nothing any more.
+    async fn retire_worker(&self, worker: WorkerId) -> Result<()>;
+    /// Makes up to `limit` waiting tasks ready whose time has come; answers how many.
+    async fn wake_due(&self, limit: u32) -> Result<u32>;
+    /// Milliseconds until the next waiting task is due, if there is one; 0 where it is overdue.
+    async fn next_due_in(&self) -> Result<Option<u64>>;
+    /// Ready tasks, and the age of the oldest in milliseconds.
+    async fn backlog(&self) -> Result<(u64, u64)>;
+    /// The store's clock: milliseconds since 1970; never goes back.
+    async fn now(&self) -> Result<i64>;
+}

@@ -1,0 +1,27 @@
+//! Storage: the traits that every store fulfils, and the stores.
+//!
+//! A store keeps the promises that need a lock or a commit: a run of entries is accepted whole or not at all, a dead
+//! worker's appends are refused, a signal is never lost between look and wait. One conformance suite
+//! ([`agenticai_testkit`](../agenticai_testkit/index.html)) holds every store to it.
+
+mod agents;
+mod error;
+mod identity;
+mod journal;
+mod leases;
+mod tasks;
+
+pub mod sqlite;
+
+pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
+pub use error::{Result, StoreError};
+pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
+pub use journal::{Append, AppendOutcome, Journal, Then};
+pub use leases::{Beat, Claimed, Leases, Observed, WorkerId, WorkerInfo};
+pub use tasks::{
+    CreateTask, CreateTaskOutcome, DeliverOutcome, EndOutcome, Idempotency, Page, TaskFilter, TaskRow, Tasks,
+};
+
+/// Everything that a store can do.
+pub trait Store: Identity + Agents + Tasks + Journal + Leases + Send + Sync + 'static {}
+impl<T: Identity + Agents + Tasks + Journal + Leases + Send + Sync + 'static> Store for T {}

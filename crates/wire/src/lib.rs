@@ -1,0 +1,14 @@
+//! What travels over HTTP: requests, answers and events that server and CLI both speak.
+
+mod agents;
+mod events;
+mod problem;
+mod tasks;
+
+pub use agents::{AgentPage, AgentView, ToolView};
+pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
+pub use problem::{Problem, ProblemField};
+pub use tasks::{
+    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, ResolveRequest, SignalRequest,
+    TaskPage, TaskView, UsageView,
+};
