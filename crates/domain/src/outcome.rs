@@ -13,7 +13,12 @@ pub enum Outcome {
     /// A model call ended.
     Model(ModelOutcome),
     /// A tool call ended.
-    Tool(ToolOutcome),
+    Tool {
+        /// The journaled attempt that was performed: an outcome says nothing of a later one.
+        attempt: u32,
+        /// What came of it.
+        outcome: ToolOutcome,
+    },
     /// The agent that a child task is to run was looked up.
     Child(ChildOutcome),
 }

@@ -5,6 +5,7 @@
 //! ([`agenticai_testkit`](../agenticai_testkit/index.html)) holds every store to it.
 
 mod agents;
+mod cancel;
 mod error;
 mod identity;
 mod journal;
@@ -14,6 +15,7 @@ mod tasks;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
+pub use cancel::{CancelOutcome, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};

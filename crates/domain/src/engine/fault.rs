@@ -1,11 +1,10 @@
 //! Planted faults: a test that proves invariants must find each of these, or it proves nothing.
 //!
-//! They exist only in tests and with the feature `planted-faults`; elsewhere [`planted`] is the constant `false` and
-//! the branches vanish.
+//! They exist only in this crate's tests; elsewhere `planted` is the constant `false` and the branches vanish.
 
 /// A fault that can be planted into the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// `once` calls are sent without a `started` entry before them.
     StartedSkipped,
     /// A `once` call that an earlier epoch started is sent again instead of being uncertain.
@@ -26,14 +25,13 @@ pub enum Fault {
     TimerEarly,
     /// Limits are not looked at.
     LimitsIgnored,
-    /// A child task gets a new id each time.
-    ChildIdRandom,
     /// The cost of a child is dropped.
     ChildSpendDropped,
 }
 
 /// Every fault.
-pub const ALL: [Fault; 12] = [
+#[cfg(test)]
+pub(crate) const ALL: [Fault; 11] = [
     Fault::StartedSkipped,
     Fault::UncertainRepeated,
     Fault::EpochIgnored,
@@ -44,11 +42,10 @@ pub const ALL: [Fault; 12] = [
     Fault::ApprovalSkipped,
     Fault::TimerEarly,
     Fault::LimitsIgnored,
-    Fault::ChildIdRandom,
     Fault::ChildSpendDropped,
 ];
 
-#[cfg(any(test, feature = "planted-faults"))]
+#[cfg(test)]
 mod planting {
     use super::Fault;
     use std::cell::Cell;
@@ -58,21 +55,21 @@ mod planting {
     }
 
     /// Plants a fault into this thread's engine; `None` mends it.
-    pub fn plant(fault: Option<Fault>) {
+    pub(crate) fn plant(fault: Option<Fault>) {
         PLANTED.with(|cell| cell.set(fault));
     }
 
     /// Whether a fault is planted in this thread.
-    pub fn planted(fault: Fault) -> bool {
+    pub(crate) fn planted(fault: Fault) -> bool {
         PLANTED.with(|cell| cell.get() == Some(fault))
     }
 }
 
-#[cfg(any(test, feature = "planted-faults"))]
-pub use planting::{plant, planted};
+#[cfg(test)]
+pub(crate) use planting::{plant, planted};
 
 /// Whether a fault is planted: never.
-#[cfg(not(any(test, feature = "planted-faults")))]
+#[cfg(not(test))]
 #[inline(always)]
 pub(crate) const fn planted(_: Fault) -> bool {
     false

@@ -15,7 +15,7 @@ mod agent;
 mod apply;
 mod begin;
 mod conversation;
-pub mod fault;
+pub(crate) mod fault;
 mod next;
 mod plan;
 mod record;

@@ -215,9 +215,6 @@ impl State {
 
 /// The id of the child task of a call: the same however often its creation is tried.
 pub(super) fn child_id(task: TaskId, step: StepId) -> TaskId {
-    if planted(Fault::ChildIdRandom) {
-        return TaskId(Uuid::new_v4());
-    }
     TaskId(Uuid::new_v5(&task.0, step.to_string().as_bytes()))
 }
 

@@ -2,6 +2,7 @@
 
 use super::agent::Agent;
 use super::apply::ReplayError;
+use super::fault::{Fault, planted};
 use super::next::{Effect, Next};
 use super::record::Record;
 use super::state::State;
@@ -49,6 +50,9 @@ pub enum After {
         waiting_for: Vec<WaitingFor>,
         /// When it becomes ready by itself.
         wake_at: Option<i64>,
+        /// Number of the newest message that this decision has seen: if there is a newer one, the store must refuse
+        /// the run, or the message between look and wait would be lost.
+        inbox_seen: u64,
     },
     /// It has ended.
     End(End),
@@ -87,7 +91,9 @@ pub fn plan(state: &mut State, cx: &Context<'_>, outcomes: Vec<Outcome>) -> Resu
     } else if effects.is_empty() {
         let waiting_for = state.waiting_for(cx.agent);
         let wake_at = waiting_for.iter().filter_map(|wait| wait.expires_at).chain(cx.task.deadline_at).min();
-        run.after = After::Wait { waiting_for, wake_at };
+        let inbox_seen =
+            if planted(Fault::InboxNotChecked) { u64::MAX } else { cx.inbox.last().map_or(0, |m| m.id) };
+        run.after = After::Wait { waiting_for, wake_at, inbox_seen };
     }
     let nothing = run.entries.is_empty() && run.after == After::Continue;
     Ok(Plan { run: (!nothing).then_some(run), effects })

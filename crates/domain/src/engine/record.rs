@@ -36,7 +36,7 @@ impl State {
         }
         match outcome {
             Outcome::Model(outcome) => self.record_model(cx.agent, outcome),
-            Outcome::Tool(outcome) => self.record_tool(cx.agent, outcome),
+            Outcome::Tool { attempt, outcome } => self.record_tool(cx.agent, attempt, outcome),
             Outcome::Child(outcome) => self.record_child(cx, outcome),
         }
     }
@@ -104,7 +104,7 @@ impl State {
         }
     }
 
-    fn record_tool(&self, agent: &Agent, outcome: ToolOutcome) -> Option<Record> {
+    fn record_tool(&self, agent: &Agent, attempt: u32, outcome: ToolOutcome) -> Option<Record> {
         let ToolOutcome { step, result, attempts, took_ms } = outcome;
         let (call, _, _) = self.call(step)?;
         let tool = call.tool.and_then(|index| agent.tool(index))?;
@@ -114,7 +114,7 @@ impl State {
             CallStatus::Ended(_) => planted(Fault::DuplicateRecorded),
             CallStatus::Waiting(_) | CallStatus::Uncertain { .. } => false,
         };
-        if !open {
+        if !open || call.attempt != attempt {
             return None;
         }
         let entry = match result {

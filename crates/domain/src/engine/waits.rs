@@ -8,6 +8,16 @@ use super::state::{CallStatus, State};
 use crate::task::{WaitKind, WaitingFor};
 
 impl State {
+    /// When the next wait ends by itself, milliseconds since 1970.
+    pub fn next_due(&self) -> Option<i64> {
+        self.open_calls()
+            .filter_map(|(_, call)| match &call.status {
+                CallStatus::Waiting(wait) => wait.expires_at,
+                _ => None,
+            })
+            .min()
+    }
+
     /// Every wait, in the order of the calls.
     pub fn waiting_for(&self, agent: &Agent) -> Vec<WaitingFor> {
         self.open_calls()

@@ -262,6 +262,8 @@ pub struct ToolDef {
 }
 
 /// Who performs a tool.
+// There is one of these per tool and version, not per call: a box would cost more than the room it saves.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToolSource {
