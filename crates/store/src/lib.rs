@@ -12,6 +12,7 @@ mod journal;
 mod leases;
 mod tasks;
 
+pub mod blobs;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
