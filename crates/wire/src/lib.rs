@@ -9,6 +9,6 @@ pub use agents::{AgentPage, AgentView, ToolView};
 pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
 pub use problem::{Problem, ProblemField};
 pub use tasks::{
-    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, ResolveRequest, SignalRequest,
-    TaskPage, TaskView, UsageView,
+    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, ResolveRequest,
+    SignalRequest, TaskPage, TaskView, UsageView,
 };

@@ -33,9 +33,13 @@ impl AgentCache {
         if let Some(agent) = self.lock().get(&key) {
             return Ok(agent.clone());
         }
-        let version = store.agent_of_task(task.tenant, task.agent, task.agent_version).await?.ok_or_else(|| {
-            AgentError::Unusable(format!("version {} of agent {} is not stored", task.agent_version, task.agent))
-        })?;
+        let version =
+            store.agent_of_task(task.tenant, task.agent, task.agent_version).await?.ok_or_else(|| {
+                AgentError::Unusable(format!(
+                    "version {} of agent {} is not stored",
+                    task.agent_version, task.agent
+                ))
+            })?;
         let agent = Agent::compile(Arc::new(version)).map(Arc::new).map_err(AgentError::Unusable)?;
         let mut agents = self.lock();
         if agents.len() >= KEPT {

@@ -57,7 +57,11 @@ impl Appender {
 
 /// An unknown outcome is sent again, the same batch with the same run ids, until it is accepted or classified. No
 /// read decides before that: what a read does not show may still be on its way.
-async fn commit(store: &dyn Store, lease: &Lease, runs: Vec<Append>) -> Result<Vec<AppendOutcome>, StoreError> {
+async fn commit(
+    store: &dyn Store,
+    lease: &Lease,
+    runs: Vec<Append>,
+) -> Result<Vec<AppendOutcome>, StoreError> {
     let mut pause = Duration::from_millis(50);
     loop {
         match store.append(lease.worker, runs.clone()).await {

@@ -187,13 +187,14 @@ impl Driver {
         let append = Append {
             task: self.head.id,
             epoch: self.epoch,
-            run: uuid::Uuid::now_v7().as_u64_pair().1 ^ uuid::Uuid::now_v7().as_u64_pair().0,
+            run: uuid::Uuid::new_v4().as_u64_pair().0,
             first_seq: run.first_seq,
             entries: run.entries,
             children: run.children,
             then,
         };
-        let hint = !append.children.is_empty() || (self.head.parent.is_some() && matches!(run.after, After::End(_)));
+        let hint =
+            !append.children.is_empty() || (self.head.parent.is_some() && matches!(run.after, After::End(_)));
         let appender = self.shared.appender.clone();
         let mut appending = std::pin::pin!(appender.append(append));
         // Calls in flight go on while the commit is under way.
@@ -328,7 +329,12 @@ impl Driver {
             turn,
             call: self.call_context(step, 1),
             deadline,
-            sink: TokenSinkOf { broker: self.shared.broker.clone(), task: self.head.id, step, epoch: self.epoch },
+            sink: TokenSinkOf {
+                broker: self.shared.broker.clone(),
+                task: self.head.id,
+                step,
+                epoch: self.epoch,
+            },
         });
         self.flying.insert(step);
         self.flights.push(outcome.map(move |outcome| (step, Outcome::Model(outcome))).boxed());
@@ -503,7 +509,8 @@ impl Driver {
 fn spoil(outcome: Outcome, why: &str) -> Outcome {
     match outcome {
         Outcome::Model(mut model) => {
-            model.result = Err(TaskError::new(codes::MODEL_GARBAGE, format!("the answer cannot be stored: {why}")));
+            model.result =
+                Err(TaskError::new(codes::MODEL_GARBAGE, format!("the answer cannot be stored: {why}")));
             Outcome::Model(model)
         }
         Outcome::Tool { attempt, mut outcome } => {

@@ -85,7 +85,9 @@ pub fn start_heartbeat(
                 (seen, since) = (pulse, Instant::now());
             } else if since.elapsed() > lease.ttl {
                 if !warned.swap(true, Ordering::Relaxed) {
-                    tracing::error!("the runtime stands still: no more heartbeats, others may take the tasks over");
+                    tracing::error!(
+                        "the runtime stands still: no more heartbeats, others may take the tasks over"
+                    );
                 }
                 continue;
             }
@@ -97,7 +99,10 @@ pub fn start_heartbeat(
                     warned.store(false, Ordering::Relaxed);
                 }
                 Ok(Ok(Beat::Dead)) => {
-                    tracing::warn!(worker = lease.worker.0, "this worker was declared dead; it registers anew");
+                    tracing::warn!(
+                        worker = lease.worker.0,
+                        "this worker was declared dead; it registers anew"
+                    );
                     lease.dead.cancel();
                 }
                 Ok(Err(error)) => tracing::warn!(%error, "a heartbeat failed"),

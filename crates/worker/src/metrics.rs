@@ -51,7 +51,9 @@ impl Default for WorkerMetrics {
             tasks_claimed: Counter::default(),
             tasks_ended: Family::default(),
             steps: Family::default(),
-            step_seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 4.0, 10))),
+            step_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 4.0, 10))
+            }),
             tokens: Family::default(),
             appends: Family::default(),
             append_batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
@@ -70,7 +72,12 @@ impl WorkerMetrics {
         r.register("tasks_claimed", "Tasks that this worker has claimed", self.tasks_claimed.clone());
         r.register("tasks_ended", "Tasks that have ended here, by status", self.tasks_ended.clone());
         r.register("steps", "Model and tool calls that have ended", self.steps.clone());
-        r.register_with_unit("step", "Duration of model and tool calls", Unit::Seconds, self.step_seconds.clone());
+        r.register_with_unit(
+            "step",
+            "Duration of model and tool calls",
+            Unit::Seconds,
+            self.step_seconds.clone(),
+        );
         r.register("tokens", "Tokens that models read and wrote", self.tokens.clone());
         r.register("appends", "Appended runs, by outcome", self.appends.clone());
         r.register("append_batch", "Runs that were committed together", self.append_batch.clone());

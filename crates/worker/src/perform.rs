@@ -126,7 +126,10 @@ impl Performer for RealPerformer {
                 Some(def) => tools.call(def, &arguments, &call).await,
                 None => ToolOutcome {
                     step: call.step,
-                    result: agenticai_domain::outcome::ToolResult::error("no_tool", "the tool does not exist"),
+                    result: agenticai_domain::outcome::ToolResult::error(
+                        "no_tool",
+                        "the tool does not exist",
+                    ),
                     attempts: 0,
                     took_ms: 0,
                 },

@@ -52,7 +52,9 @@ pub async fn reap(
                 (*beats, *since) = (other.beats, now);
             } else if now.duration_since(*since) >= ttl {
                 match store.mark_dead(other.worker, other.beats).await {
-                    Ok(true) => tracing::warn!(worker = other.worker.0, "a worker is dead; its tasks are taken over"),
+                    Ok(true) => {
+                        tracing::warn!(worker = other.worker.0, "a worker is dead; its tasks are taken over")
+                    }
                     Ok(false) => {}
                     Err(error) => tracing::warn!(%error, "a dead worker cannot be marked"),
                 }

@@ -123,7 +123,14 @@ impl Worker {
             .map_err(|e| StoreError::Unavailable(format!("no thread for the heartbeat: {e}")))?;
         let (store, broker, metrics) = (&self.store, &self.broker, &self.metrics);
         let ttl = self.config.lease_ttl;
-        tokio::spawn(sweeps::reap(store.clone(), broker.clone(), metrics.clone(), lease.worker, ttl, over.clone()));
+        tokio::spawn(sweeps::reap(
+            store.clone(),
+            broker.clone(),
+            metrics.clone(),
+            lease.worker,
+            ttl,
+            over.clone(),
+        ));
         tokio::spawn(sweeps::wake(store.clone(), broker.clone(), over.clone()));
         tokio::spawn(sweeps::cancel_orphans(store.clone(), broker.clone(), over.clone()));
 
