@@ -109,6 +109,14 @@ impl ApiError {
         Self::new(INTERNAL, detail).logged(what)
     }
 
+    /// A list that could not be read: what a store refuses there is the cursor.
+    pub fn from_list(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused(why) => Self::new(BAD_QUERY, format!("`cursor` does not fit: {why}.")),
+            other => other.into(),
+        }
+    }
+
     /// Single mistakes.
     pub fn with_errors(mut self, errors: Vec<ProblemField>) -> Self {
         self.0.errors = errors;

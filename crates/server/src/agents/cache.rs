@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use agenticai_domain::engine::Agent;
 use agenticai_domain::ids::{AgentId, TenantId};
-use agenticai_domain::schema::Schema;
 use agenticai_domain::spec::AgentVersion;
 use agenticai_store::AgentSelector;
 
@@ -25,20 +25,24 @@ const ENTRIES: usize = 1024;
 /// A version with what is made of it once.
 pub(crate) struct Prepared {
     /// The version.
-    pub version: AgentVersion,
-    arguments: OnceLock<Result<Schema, String>>,
+    pub version: Arc<AgentVersion>,
+    compiled: OnceLock<Result<Agent, String>>,
 }
 
 impl Prepared {
     fn new(version: AgentVersion) -> Arc<Self> {
-        Arc::new(Self { version, arguments: OnceLock::new() })
+        Arc::new(Self { version: Arc::new(version), compiled: OnceLock::new() })
+    }
+
+    /// The version as the engine takes it: compiled when it is needed first, for lists need no schema.
+    pub fn compiled(&self) -> Result<&Agent, String> {
+        self.compiled.get_or_init(|| Agent::compile(self.version.clone())).as_ref().map_err(Clone::clone)
     }
 
     /// Checks arguments against the schema of the first tool: the only one of an agent of kind `tool`.
     pub fn check_arguments(&self, arguments: &Value) -> Result<(), String> {
-        let Some(tool) = self.version.tools.first() else { return Ok(()) };
-        let schema = self.arguments.get_or_init(|| Schema::compile(&tool.parameters));
-        schema.as_ref().map_err(|why| format!("the tool's schema cannot be used: {why}"))?.check(arguments)
+        let agent = self.compiled()?;
+        agent.tool(0).map_or(Ok(()), |tool| agent.admit(&tool.name, arguments).map(drop))
     }
 }
 

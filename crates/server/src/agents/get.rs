@@ -9,7 +9,7 @@ use agenticai_wire::{AgentPage, AgentView};
 
 use crate::auth::Auth;
 use crate::extract::{ApiPath, Params};
-use crate::problem::ApiResult;
+use crate::problem::{ApiError, ApiResult};
 use crate::state::Api;
 
 /// An agent's newest version, or the one that the query names.
@@ -52,7 +52,8 @@ pub(crate) async fn list_agent_versions(
     let (limit, cursor) = (query.limit()?, query.parse::<u32>("cursor")?);
     query.done()?;
     let id = api.agent(who.tenant, &which, None).await?.version.id;
-    let page = api.store.list_agent_versions(who.tenant, id, cursor, limit).await?;
+    let page =
+        api.store.list_agent_versions(who.tenant, id, cursor, limit).await.map_err(ApiError::from_list)?;
     let items = page.items.iter().map(|version| api.agent_view(version)).collect();
     Ok(Json(AgentPage { items, next_cursor: page.next_cursor }))
 }

@@ -9,7 +9,7 @@ use agenticai_wire::AgentPage;
 
 use crate::auth::Auth;
 use crate::extract::Params;
-use crate::problem::ApiResult;
+use crate::problem::{ApiError, ApiResult};
 use crate::state::Api;
 
 /// The newest version of every agent, by name.
@@ -28,7 +28,7 @@ pub(crate) async fn list_agents(
 ) -> ApiResult<Json<AgentPage>> {
     let (limit, cursor) = (query.limit()?, query.take("cursor")?);
     query.done()?;
-    let page = api.store.list_agents(who.tenant, cursor, limit).await?;
+    let page = api.store.list_agents(who.tenant, cursor, limit).await.map_err(ApiError::from_list)?;
     let items = page.items.iter().map(|version| api.agent_view(version)).collect();
     Ok(Json(AgentPage { items, next_cursor: page.next_cursor }))
 }

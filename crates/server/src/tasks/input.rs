@@ -12,11 +12,9 @@ use crate::problem::{ApiError, ApiResult};
 /// Whether the agent can be asked this.
 pub(crate) fn check(agent: &Prepared, input: &TaskInput) -> ApiResult<()> {
     match (agent.version.spec.kind, input) {
-        (AgentKind::Tool, TaskInput::Arguments(arguments)) => {
-            agent.check_arguments(&Value::Object(arguments.clone())).map_err(|why| {
-                ApiError::invalid("input", format!("the tool does not take these arguments: {why}"))
-            })
-        }
+        (AgentKind::Tool, TaskInput::Arguments(arguments)) => agent
+            .check_arguments(&Value::Object(arguments.clone()))
+            .map_err(|why| ApiError::invalid("input", why)),
         (AgentKind::Tool, _) => Err(ApiError::invalid(
             "input",
             "an agent of kind `tool` takes an object: the arguments of its tool",

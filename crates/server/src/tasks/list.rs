@@ -10,7 +10,7 @@ use agenticai_wire::TaskPage;
 use super::view::row_view;
 use crate::auth::Auth;
 use crate::extract::Params;
-use crate::problem::ApiResult;
+use crate::problem::{ApiError, ApiResult};
 use crate::state::Api;
 
 /// Tasks, newest first. Lists show what was known when a task last changed its status; a single task shows the live
@@ -35,7 +35,7 @@ pub(crate) async fn list_tasks(
     let filter = api.task_filter(who.tenant, &mut query).await?;
     let (limit, cursor) = (query.limit()?, query.take("cursor")?);
     query.done()?;
-    let page = api.store.list_tasks(who.tenant, filter, cursor, limit).await?;
+    let page = api.store.list_tasks(who.tenant, filter, cursor, limit).await.map_err(ApiError::from_list)?;
     let mut items = Vec::with_capacity(page.items.len());
     for row in &page.items {
         let agent = api.agent_of_task(who.tenant, row.head.agent, row.head.agent_version).await?;

@@ -17,7 +17,6 @@ use agenticai_wire::{SignalRequest, TaskView};
 
 use super::cancel::ended;
 use super::standing::Standing;
-use crate::agents::cache::Prepared;
 use crate::auth::Auth;
 use crate::extract::{ApiJson, ApiPath, task_id, unknown_task};
 use crate::problem::{ApiError, ApiResult};
@@ -52,14 +51,14 @@ pub(crate) async fn signal_task(
         Signal::Decision { step, decision } => {
             let standing = api.standing(&row, &agent).await?;
             if let ApprovalDecision::Edit { arguments } = &decision {
-                check_arguments(&agent, &standing, step, arguments)?;
+                check_value(&standing, step, WaitKind::Approval, "arguments", arguments)?;
             }
             let by = Some(signer(who));
             api.deliver_to_step(&row, &standing, InboxBody::Approval { step, decision, by }).await?;
         }
         Signal::Answer { step, value } => {
             let standing = api.standing(&row, &agent).await?;
-            check_answer(&standing, step, &value)?;
+            check_value(&standing, step, WaitKind::Input, "value", &value)?;
             let by = Some(signer(who));
             api.deliver_to_step(&row, &standing, InboxBody::Input { step, value, by }).await?;
         }
@@ -135,19 +134,15 @@ fn read_decision(
     }
 }
 
-/// Arguments that a person sends instead must fit the tool as much as the model's own.
-fn check_arguments(agent: &Prepared, standing: &Standing, step: StepId, arguments: &Value) -> ApiResult<()> {
-    let Some(wait) = standing.wait(step, WaitKind::Approval) else { return Ok(()) };
-    let Some(tool) = agent.version.tools.iter().find(|tool| tool.name == wait.tool) else { return Ok(()) };
-    check_schema(&tool.parameters, "arguments", arguments)
-}
-
-fn check_answer(standing: &Standing, step: StepId, value: &Value) -> ApiResult<()> {
-    let schema = standing.wait(step, WaitKind::Input).and_then(|wait| wait.schema.as_ref());
-    schema.map_or(Ok(()), |schema| check_schema(schema, "value", value))
-}
-
-fn check_schema(schema: &Value, path: &str, value: &Value) -> ApiResult<()> {
+/// What a person sends must fit the schema of the wait: the tool's for arguments, the question's for an answer.
+fn check_value(
+    standing: &Standing,
+    step: StepId,
+    kind: WaitKind,
+    path: &str,
+    value: &Value,
+) -> ApiResult<()> {
+    let Some(schema) = standing.wait(step, kind).and_then(|wait| wait.schema.as_ref()) else { return Ok(()) };
     // A schema that does not compile came from a model; it must not keep a person from answering.
     let Ok(schema) = Schema::compile(schema) else { return Ok(()) };
     schema.check(value).map_err(|why| ApiError::invalid(path, why))

@@ -1,5 +1,6 @@
 //! How a task stands by its journal: rows are written at claim, wait and end only, the journal knows the rest.
 
+use agenticai_domain::engine::State;
 use agenticai_domain::ids::{StepId, TaskId, TenantId};
 use agenticai_domain::journal::{Entry, ModelAttempt, Recorded};
 use agenticai_domain::task::{WaitKind, WaitingFor};
@@ -74,19 +75,28 @@ impl Api {
     }
 }
 
-fn fold(row: &TaskRow, _agent: &Prepared, journal: Vec<Recorded>) -> Standing {
-    let next = journal.last().map_or(0, |last| last.seq) + 1;
-    by_row(row, journal, next)
+/// Folds a journal with the engine.
+fn fold(row: &TaskRow, agent: &Prepared, journal: Vec<Recorded>) -> Standing {
+    let state = agent.compiled().and_then(|agent| {
+        State::replay(agent, &row.head, &journal).map(|state| (state, agent)).map_err(|e| e.to_string())
+    });
+    match state {
+        Ok((state, agent)) => Standing {
+            spend: state.spend(),
+            waiting_for: state.waiting_for(agent),
+            next_seq: state.next_seq(),
+            answered_by: state.last_request().cloned(),
+            journal,
+        },
+        Err(why) => {
+            tracing::warn!(task = %row.head.id, why, "the journal cannot be replayed");
+            let next = journal.last().map_or(0, |last| last.seq) + 1;
+            by_row(row, journal, next)
+        }
+    }
 }
 
+/// What is known without the engine.
 fn by_row(row: &TaskRow, journal: Vec<Recorded>, next_seq: u64) -> Standing {
-    let answered_by = answered_by(&journal);
-    Standing { journal, spend: row.spend, waiting_for: row.waiting_for.clone(), next_seq, answered_by }
-}
-
-fn answered_by(journal: &[Recorded]) -> Option<ModelAttempt> {
-    journal.iter().rev().find_map(|recorded| match &recorded.entry {
-        Entry::Turn(turn) => Some(turn.request.clone()),
-        _ => None,
-    })
+    Standing { journal, spend: row.spend, waiting_for: row.waiting_for.clone(), next_seq, answered_by: None }
 }
