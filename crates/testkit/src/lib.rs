@@ -1,1 +1,6 @@
-//! placeholder
+//! What the project is proved with.
+pub mod api;
+pub mod checker;
+pub mod http;
+pub mod stub;
+pub mod up;
