@@ -2,5 +2,6 @@
 pub mod api;
 pub mod checker;
 pub mod http;
+pub mod kill;
 pub mod stub;
 pub mod up;
