@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use agenticai_domain::ids::{StepId, TaskId};
 use agenticai_domain::journal::{Entry, Recorded};
 use agenticai_domain::task::TaskStatus;
-use agenticai_wire::{CountView, CreateTaskRequest, JournalPage, ResolveRequest, SignalRequest, TaskPage, TaskView};
+use agenticai_wire::{
+    CountView, CreateTaskRequest, JournalPage, ResolveRequest, SignalRequest, TaskPage, TaskView,
+};
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -135,9 +137,10 @@ impl Api {
             let path = format!("/api/v1/tasks/{id}/journal?limit=1000{cursor}");
             let page: JournalPage = self.call("GET", &path, &[], None).await?;
             for item in page.items {
-                let at: jiff::Timestamp = item.at.parse().with_context(|| format!("time of entry {}", item.seq))?;
-                let entry: Entry =
-                    serde_json::from_value(item.entry).with_context(|| format!("entry {} of {id}", item.seq))?;
+                let at: jiff::Timestamp =
+                    item.at.parse().with_context(|| format!("time of entry {}", item.seq))?;
+                let entry: Entry = serde_json::from_value(item.entry)
+                    .with_context(|| format!("entry {} of {id}", item.seq))?;
                 journal.push(Recorded { seq: item.seq, epoch: item.epoch, at: at.as_millisecond(), entry });
             }
             match page.next_cursor {
@@ -153,7 +156,13 @@ impl Api {
     }
 
     /// Says what became of a call whose outcome is unknown.
-    pub async fn resolve(&self, id: TaskId, step: StepId, decision: &str, result: Option<Value>) -> Result<Value> {
+    pub async fn resolve(
+        &self,
+        id: TaskId,
+        step: StepId,
+        decision: &str,
+        result: Option<Value>,
+    ) -> Result<Value> {
         let request = ResolveRequest { step, decision: decision.to_owned(), result };
         self.call("POST", &format!("/api/v1/tasks/{id}/resolve"), &[], Some(to_value(&request))).await
     }

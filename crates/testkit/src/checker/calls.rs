@@ -17,7 +17,9 @@ pub fn check(evidence: &Evidence, report: &mut Report) {
         let Some(task) = call.task.as_deref() else { continue };
         match call.step.as_deref().map(str::parse::<StepId>) {
             Some(Ok(step)) => by_task.entry(task).or_default().entry(step).or_default().push(call),
-            _ => report.broken(Rule::CallHasItsTask, task, format!("a call of `{}` names no step", call.what)),
+            _ => {
+                report.broken(Rule::CallHasItsTask, task, format!("a call of `{}` names no step", call.what))
+            }
         }
     }
     for task in &evidence.tasks {
@@ -89,9 +91,17 @@ fn once(task: &TaskRecord, step: StepId, calls: &[&Call], report: &mut Report) {
     }
     for (n, call) in calls.iter().enumerate() {
         match started.get(n) {
-            None => report.broken(Rule::OnceStartedFirst, task.id, format!("call {} of {step} has no `started`", n + 1)),
+            None => report.broken(
+                Rule::OnceStartedFirst,
+                task.id,
+                format!("call {} of {step} has no `started`", n + 1),
+            ),
             Some(started) if call.begin_us < started.at.max(0).unsigned_abs() * 1000 => {
-                report.broken(Rule::OnceStartedFirst, task.id, format!("call {} of {step} came before `started`", n + 1));
+                report.broken(
+                    Rule::OnceStartedFirst,
+                    task.id,
+                    format!("call {} of {step} came before `started`", n + 1),
+                );
             }
             Some(_) => {}
         }
@@ -121,7 +131,8 @@ fn results(
     steps: &BTreeMap<StepId, Vec<&Call>>,
     report: &mut Report,
 ) {
-    let answered = |step: StepId| steps.get(&step).is_some_and(|calls| calls.iter().any(|c| c.end_us.is_some()));
+    let answered =
+        |step: StepId| steps.get(&step).is_some_and(|calls| calls.iter().any(|c| c.end_us.is_some()));
     let mut tools: BTreeMap<StepId, &str> = BTreeMap::new();
     let mut started: Vec<StepId> = Vec::new();
     for recorded in &task.journal {
@@ -129,7 +140,11 @@ fn results(
             Entry::Turn(turn) => {
                 if let TurnOutcome::Answer { calls, .. } = &turn.outcome {
                     if !answered(StepId::model(turn.turn)) {
-                        report.broken(Rule::ResultHasItsCall, task.id, format!("turn {} was not asked for", turn.turn));
+                        report.broken(
+                            Rule::ResultHasItsCall,
+                            task.id,
+                            format!("turn {} was not asked for", turn.turn),
+                        );
                     }
                     let step = |(i, call): (usize, _)| (StepId::call(turn.turn, i as u32), call);
                     tools.extend(calls.iter().map(|c| c.name.as_str()).enumerate().map(step));
@@ -137,11 +152,16 @@ fn results(
             }
             Entry::CallStarted(call) => started.push(call.step),
             Entry::CallEnded(ended) if matches!(ended.outcome, CallOutcome::Ok { .. }) => {
-                let called = steps.get(&ended.step).and_then(|calls| calls.first()).map(|call| call.what.as_str());
+                let called =
+                    steps.get(&ended.step).and_then(|calls| calls.first()).map(|call| call.what.as_str());
                 let tool = tools.get(&ended.step).copied().or(called);
                 let Some(effect) = tool.and_then(|tool| evidence.effects.get(tool)) else { continue };
                 if !answered(ended.step) {
-                    report.broken(Rule::ResultHasItsCall, task.id, format!("step {} was not called", ended.step));
+                    report.broken(
+                        Rule::ResultHasItsCall,
+                        task.id,
+                        format!("step {} was not called", ended.step),
+                    );
                 }
                 if *effect == Effect::Once && !started.contains(&ended.step) {
                     let detail = format!("step {} has a result and no `started` before it", ended.step);

@@ -28,7 +28,11 @@ pub fn check(task: &TaskRecord, report: &mut Report) {
             Entry::Turn(turn) => {
                 turns += 1;
                 if turn.turn != turns {
-                    report.broken(Rule::TurnsWithoutHoles, id, format!("turn {} came as {turns}.", turn.turn));
+                    report.broken(
+                        Rule::TurnsWithoutHoles,
+                        id,
+                        format!("turn {} came as {turns}.", turn.turn),
+                    );
                 }
                 if let TurnOutcome::Answer { calls: made, .. } = &turn.outcome {
                     calls.extend((0..made.len()).map(|call| StepId::call(turn.turn, call as u32)));
@@ -37,14 +41,22 @@ pub fn check(task: &TaskRecord, report: &mut Report) {
             Entry::Received(received) => {
                 if !messages.insert(received.message.id) {
                     let message = received.message.id;
-                    report.broken(Rule::MessageConsumedOnce, id, format!("message {message} was consumed twice"));
+                    report.broken(
+                        Rule::MessageConsumedOnce,
+                        id,
+                        format!("message {message} was consumed twice"),
+                    );
                 }
             }
             _ => {}
         }
         if let Some(step) = result_of(&recorded.entry) {
             if !calls.contains(&step) {
-                report.broken(Rule::OneResultPerStep, id, format!("{step} has a result and no turn before it"));
+                report.broken(
+                    Rule::OneResultPerStep,
+                    id,
+                    format!("{step} has a result and no turn before it"),
+                );
             }
             if !results.insert(step) {
                 report.broken(Rule::OneResultPerStep, id, format!("{step} has two results"));
@@ -57,7 +69,11 @@ pub fn check(task: &TaskRecord, report: &mut Report) {
 fn order(task: &TaskRecord, report: &mut Report) {
     for (place, recorded) in task.journal.iter().enumerate() {
         if recorded.seq != place as u64 + 1 {
-            report.broken(Rule::SeqWithoutHoles, task.id, format!("seq {} at place {}", recorded.seq, place + 1));
+            report.broken(
+                Rule::SeqWithoutHoles,
+                task.id,
+                format!("seq {} at place {}", recorded.seq, place + 1),
+            );
             break;
         }
     }
@@ -68,7 +84,11 @@ fn order(task: &TaskRecord, report: &mut Report) {
             report.broken(Rule::EpochNeverFalls, task.id, detail);
         }
         if later.at < earlier.at {
-            report.broken(Rule::TimeNeverFalls, task.id, format!("seq {} is earlier than the one before", later.seq));
+            report.broken(
+                Rule::TimeNeverFalls,
+                task.id,
+                format!("seq {} is earlier than the one before", later.seq),
+            );
         }
     }
     let epochs: BTreeSet<u32> = task.journal.iter().map(|r| r.epoch).collect();
@@ -84,7 +104,11 @@ fn ends(task: &TaskRecord, report: &mut Report) {
         [] if !task.status.is_terminal() => {}
         [(place, status)] => {
             if place + 1 != task.journal.len() {
-                report.broken(Rule::OneEndAndLast, task.id, format!("entries follow the end at place {}", place + 1));
+                report.broken(
+                    Rule::OneEndAndLast,
+                    task.id,
+                    format!("entries follow the end at place {}", place + 1),
+                );
             }
             if *status != task.status {
                 let detail = format!("it is {}, its journal says {}", task.status.as_str(), status.as_str());
@@ -132,7 +156,10 @@ pub fn result_of(entry: &Entry) -> Option<StepId> {
         Entry::TimerFired(fired) => Some(fired.step),
         Entry::Received(received) => match &received.message.body {
             InboxBody::Resolve { decision: ResolveDecision::NotDone | ResolveDecision::Cancel, .. } => None,
-            InboxBody::Approval { decision: ApprovalDecision::Approve | ApprovalDecision::Edit { .. }, .. } => None,
+            InboxBody::Approval {
+                decision: ApprovalDecision::Approve | ApprovalDecision::Edit { .. },
+                ..
+            } => None,
             _ => Some(received.step),
         },
         _ => None,

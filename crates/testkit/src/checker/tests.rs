@@ -130,7 +130,9 @@ fn every_planted_violation_is_found() {
             e.tasks[0].status = TaskStatus::Running;
             e.tasks[0].journal.pop();
         }),
-        ("a key makes two tasks", Rule::KeyNamesOneTask, |e| e.accepted[0].ids.push(TaskId(Uuid::from_u128(8)))),
+        ("a key makes two tasks", Rule::KeyNamesOneTask, |e| {
+            e.accepted[0].ids.push(TaskId(Uuid::from_u128(8)))
+        }),
         ("a hole", Rule::SeqWithoutHoles, |e| drop(e.tasks[0].journal.remove(3))),
         ("an epoch falls", Rule::EpochNeverFalls, |e| e.tasks[0].journal[6].epoch = 2),
         ("a time falls", Rule::TimeNeverFalls, |e| e.tasks[0].journal[6].at = T),
@@ -167,10 +169,13 @@ fn every_planted_violation_is_found() {
         ("a charge without `started`", Rule::OnceStartedFirst, |e| {
             e.tasks[0].journal[1].entry = resolved(9, CHARGE, ResolveDecision::NotDone);
         }),
-        ("a charge before `started`", Rule::OnceStartedFirst, |e| e.calls[1].begin_us = (T + 9) as u64 * 1000),
+        ("a charge before `started`", Rule::OnceStartedFirst, |e| {
+            e.calls[1].begin_us = (T + 9) as u64 * 1000
+        }),
         ("a charge's result without `started`", Rule::StartedBeforeResult, |e| {
             for place in [1, 5] {
-                e.tasks[0].journal[place].entry = resolved(5 + place as u64, CHARGE, ResolveDecision::NotDone);
+                e.tasks[0].journal[place].entry =
+                    resolved(5 + place as u64, CHARGE, ResolveDecision::NotDone);
             }
         }),
         ("a key changes", Rule::OneKeyPerStep, |e| e.calls[3].key = Some("other".into())),

@@ -27,7 +27,12 @@ pub fn all(url: &str) -> Vec<Value> {
     ];
     let child = react(CHILD, &tools);
     tools.push(json!("run_agent"));
-    vec![child, react(WORKER, &tools), job(CHARGE_JOB, charge(url, "charge", "never")), job(NOTE_JOB, note(url))]
+    vec![
+        child,
+        react(WORKER, &tools),
+        job(CHARGE_JOB, charge(url, "charge", "never")),
+        job(NOTE_JOB, note(url)),
+    ]
 }
 
 /// How an agent works.

@@ -63,7 +63,9 @@ impl Notes {
         let statuses: HashMap<TaskId, TaskStatus> = tasks.iter().map(|task| (task.id, task.status)).collect();
         let mut faults = Vec::new();
         for note in &self.0 {
-            let Some((id, status)) = note.ids.first().and_then(|id| Some((id, *statuses.get(id)?))) else { continue };
+            let Some((id, status)) = note.ids.first().and_then(|id| Some((id, *statuses.get(id)?))) else {
+                continue;
+            };
             let may_be_cancelled = note.planned.cancel_after_ms.is_some() || cancelled_by_people.contains(id);
             let fits = status == TaskStatus::Completed || may_be_cancelled && status == TaskStatus::Cancelled;
             if !fits {

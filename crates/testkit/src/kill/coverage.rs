@@ -38,7 +38,9 @@ impl Coverage {
                         InboxBody::Approval { .. } => coverage.approvals += 1,
                         InboxBody::Input { .. } => coverage.answers += 1,
                         InboxBody::ChildEnded { .. } => coverage.children += 1,
-                        InboxBody::Resolve { decision: ResolveDecision::Done { .. }, .. } => coverage.resolved += 1,
+                        InboxBody::Resolve { decision: ResolveDecision::Done { .. }, .. } => {
+                            coverage.resolved += 1
+                        }
                         InboxBody::Resolve { .. } => {}
                     },
                     _ => {}

@@ -100,7 +100,12 @@ pub async fn run(config: &KillConfig) -> anyhow::Result<()> {
     faults.extend(void(&report.counts, &coverage));
     faults.iter().take(50).for_each(|fault| println!("  FAULT {fault}"));
     let broken = report.violations.len() + faults.len();
-    anyhow::ensure!(broken == 0, "{broken} faults with seed {}; evidence in {}", config.seed, config.dir.display());
+    anyhow::ensure!(
+        broken == 0,
+        "{broken} faults with seed {}; evidence in {}",
+        config.seed,
+        config.dir.display()
+    );
     Ok(())
 }
 
@@ -150,7 +155,10 @@ async fn come_to_rest(api: &Api) -> anyhow::Result<()> {
         }
         if began.elapsed() > REST_WITHIN {
             for task in api.tasks("status=pending,running,waiting").await?.iter().take(10) {
-                println!("  STUCK {} of {} is {:?}: {:?}", task.id, task.agent, task.status, task.waiting_for);
+                println!(
+                    "  STUCK {} of {} is {:?}: {:?}",
+                    task.id, task.agent, task.status, task.waiting_for
+                );
             }
             anyhow::bail!("{open} tasks have not ended {REST_WITHIN:?} after the last kill");
         }
@@ -163,7 +171,12 @@ async fn collect(api: &Api) -> anyhow::Result<Vec<TaskRecord>> {
     let mut records = Vec::new();
     for task in api.tasks("").await? {
         let journal = api.journal(task.id).await?;
-        records.push(TaskRecord { id: task.id, status: task.status, kind: agents::kind(&task.agent), journal });
+        records.push(TaskRecord {
+            id: task.id,
+            status: task.status,
+            kind: agents::kind(&task.agent),
+            journal,
+        });
     }
     Ok(records)
 }

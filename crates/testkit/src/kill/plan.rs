@@ -34,7 +34,8 @@ fn planned(i: usize, amounts: &mut u64, rng: &mut Rng) -> Planned {
     let key = format!("task-{i:04}");
     let twice = rng.u8(0..8) == 0;
     if i % 10 == 9 {
-        let (agent, call) = if rng.bool() { (CHARGE_JOB, charge(amounts, rng)) } else { (NOTE_JOB, note(i, rng)) };
+        let (agent, call) =
+            if rng.bool() { (CHARGE_JOB, charge(amounts, rng)) } else { (NOTE_JOB, note(i, rng)) };
         let arguments = call.arguments.as_object().cloned().unwrap_or_default();
         let input = TaskInput::Arguments(arguments);
         return Planned { key, agent, input, answer: None, cancel_after_ms: None, twice };

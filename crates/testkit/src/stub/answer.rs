@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn pieces_add_up_to_the_text() {
-        for text in ["", "short", "größer als sechzehn Bytes, „mit“ Anführungszeichen und ümläüten"] {
+        for text in ["", "short", "größer als sechzehn Bytes, „mit“ Anführungszeichen und ümläüten"]
+        {
             let joined: String = pieces(text).map(|p| serde_json::from_str::<String>(&p).unwrap()).collect();
             assert_eq!(joined, text);
         }

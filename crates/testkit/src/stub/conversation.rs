@@ -71,7 +71,8 @@ impl ChatRequest<'_> {
     pub fn run_tag(&self) -> Option<String> {
         let words = self.first_words()?;
         let rest = words.split_once("run_tag:")?.1;
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c))).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c))).unwrap_or(rest.len());
         Some(rest[..end].to_owned()).filter(|tag| !tag.is_empty())
     }
 }

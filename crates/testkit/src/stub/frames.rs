@@ -48,7 +48,8 @@ pub fn json(body: impl Into<Bytes>) -> Response<Frames> {
 
 /// An error as both vendors shape theirs.
 pub fn error(status: StatusCode, message: &str) -> Response<Frames> {
-    let body = serde_json::json!({"error": {"type": "invalid_request_error", "message": message}}).to_string();
+    let body =
+        serde_json::json!({"error": {"type": "invalid_request_error", "message": message}}).to_string();
     reply(status, "application/json", VecDeque::from([body.into()]))
 }
 

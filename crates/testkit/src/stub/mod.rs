@@ -60,7 +60,15 @@ pub struct StubConfig {
 
 impl Default for StubConfig {
     fn default() -> Self {
-        Self { port: 0, latency_ms: 0, tool_latency_ms: 0, steps: 4, payload_bytes: 256, threads: 1, log: None }
+        Self {
+            port: 0,
+            latency_ms: 0,
+            tool_latency_ms: 0,
+            steps: 4,
+            payload_bytes: 256,
+            threads: 1,
+            log: None,
+        }
     }
 }
 
@@ -87,7 +95,12 @@ pub struct Stub {
 impl Stub {
     /// Starts one in threads of its own, so that it answers also while the caller blocks.
     pub fn start(config: &StubConfig) -> anyhow::Result<Self> {
-        let text = "lorem ipsum dolor sit amet ".bytes().cycle().take(config.payload_bytes).map(char::from).collect();
+        let text = "lorem ipsum dolor sit amet "
+            .bytes()
+            .cycle()
+            .take(config.payload_bytes)
+            .map(char::from)
+            .collect();
         let shared = Arc::new(Shared {
             latency_ms: AtomicU64::new(config.latency_ms),
             tool_latency_ms: AtomicU64::new(config.tool_latency_ms),

@@ -37,7 +37,8 @@ pub async fn call(stub: &Shared, request: Request<Incoming>, vendor: Vendor) -> 
     let n = chat.tool_results();
     let tag = routes::header_tag(&parts.headers).map(str::to_owned).or_else(|| chat.run_tag());
     stub.stats.count_model(tag.as_deref(), n);
-    let logged = stub.log.as_ref().map(|log| log.begin("llm", tag.as_deref(), &n.to_string(), &parts.headers));
+    let logged =
+        stub.log.as_ref().map(|log| log.begin("llm", tag.as_deref(), &n.to_string(), &parts.headers));
     let script = chat.first_words().and_then(|words| Script::from_message(&words));
     let latency = script.as_ref().and_then(|s| s.latency_ms).unwrap_or_else(|| stub.latency_ms.load(Relaxed));
     if latency > 0 {

@@ -27,7 +27,9 @@ fn plain(answer: &Answer<'_>) -> Response<Frames> {
     } else {
         let call = |(i, (tool, arguments)): (usize, &(String, String))| {
             let (id, tool, arguments) = (answer.call_id("call", i), quoted(tool), quoted(arguments));
-            format!(r#"{{"id":"{id}","type":"function","function":{{"name":{tool},"arguments":{arguments}}}}}"#)
+            format!(
+                r#"{{"id":"{id}","type":"function","function":{{"name":{tool},"arguments":{arguments}}}}}"#
+            )
         };
         let calls: Vec<_> = answer.calls.iter().enumerate().map(call).collect();
         format!(r#"{{"role":"assistant","content":null,"tool_calls":[{}]}}"#, calls.join(","))
@@ -40,8 +42,9 @@ fn plain(answer: &Answer<'_>) -> Response<Frames> {
 
 fn streamed(answer: &Answer<'_>) -> Response<Frames> {
     let (id, model) = (answer.id, quoted(answer.model));
-    let head =
-        format!(r#"{{"id":"chatcmpl-{id}","object":"chat.completion.chunk","created":1700000000,"model":{model},"#);
+    let head = format!(
+        r#"{{"id":"chatcmpl-{id}","object":"chat.completion.chunk","created":1700000000,"model":{model},"#
+    );
     let chunk = |delta: &str, finish: &str| {
         event(None, &format!(r#"{head}"choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#))
     };
@@ -60,7 +63,8 @@ fn streamed(answer: &Answer<'_>) -> Response<Frames> {
             );
             frames.push_back(chunk(&open, "null"));
             for piece in pieces(arguments) {
-                let delta = format!(r#"{{"tool_calls":[{{"index":{i},"function":{{"arguments":{piece}}}}}]}}"#);
+                let delta =
+                    format!(r#"{{"tool_calls":[{{"index":{i},"function":{{"arguments":{piece}}}}}]}}"#);
                 frames.push_back(chunk(&delta, "null"));
             }
         }

@@ -43,7 +43,9 @@ pub async fn serve(listener: TcpListener, stub: Arc<Shared>) {
                 let stub = stub.clone();
                 async move { handle(&stub, request).await }
             });
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }

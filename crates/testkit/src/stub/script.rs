@@ -57,7 +57,11 @@ mod tests {
     #[test]
     fn a_script_survives_being_a_message() {
         let call = ScriptCall { tool: "charge".into(), arguments: serde_json::json!({"amount": 3}) };
-        let script = Script { turns: vec![vec![call.clone(), call], vec![]], answer: "done".into(), latency_ms: Some(2) };
+        let script = Script {
+            turns: vec![vec![call.clone(), call], vec![]],
+            answer: "done".into(),
+            latency_ms: Some(2),
+        };
         assert_eq!(Script::from_message(&script.to_message()).unwrap(), script);
         assert_eq!(Script::from_message("What is 17% of 2,340?"), None);
         assert_eq!(Script::from_message("{\"script\": 3}"), None);

@@ -96,7 +96,9 @@ impl Stats {
     pub fn count_tool(&self, tag: Option<&str>, call: String) {
         match tag {
             None => drop(self.untagged.fetch_add(1, Relaxed)),
-            Some(tag) => *lock(&self.tags).entry(tag.to_owned()).or_default().tool.entry(call).or_default() += 1,
+            Some(tag) => {
+                *lock(&self.tags).entry(tag.to_owned()).or_default().tool.entry(call).or_default() += 1
+            }
         }
     }
 
@@ -112,8 +114,13 @@ impl Stats {
 
     /// Back to zero; what is in flight stays so.
     pub fn reset(&self) {
-        let counters =
-            [&self.llm_calls, &self.llm_answered, &self.tool_calls, &self.untagged, &self.repeated_after_answer];
+        let counters = [
+            &self.llm_calls,
+            &self.llm_answered,
+            &self.tool_calls,
+            &self.untagged,
+            &self.repeated_after_answer,
+        ];
         counters.into_iter().for_each(|counter| counter.store(0, Relaxed));
         self.max_in_flight.store(self.models_in_flight.load(Relaxed), Relaxed);
         lock(&self.tags).clear();
@@ -126,9 +133,14 @@ impl Stats {
         let (mut repeated_models, mut repeated_tools, mut finished) = (0, 0, 0);
         let mut by_tag = serde_json::Map::new();
         for (name, tag) in tags.iter() {
-            let models: HashMap<_, _> =
-                tag.llm.iter().filter(|(_, s)| s.calls > 1).map(|(n, s)| (n.to_string(), s.calls - 1)).collect();
-            let tools: HashMap<_, _> = tag.tool.iter().filter(|(_, n)| **n > 1).map(|(q, n)| (q, n - 1)).collect();
+            let models: HashMap<_, _> = tag
+                .llm
+                .iter()
+                .filter(|(_, s)| s.calls > 1)
+                .map(|(n, s)| (n.to_string(), s.calls - 1))
+                .collect();
+            let tools: HashMap<_, _> =
+                tag.tool.iter().filter(|(_, n)| **n > 1).map(|(q, n)| (q, n - 1)).collect();
             repeated_models += models.values().sum::<u64>();
             repeated_tools += tools.values().sum::<u64>();
             finished += u64::from(tag.llm.get(&steps).is_some_and(|seen| seen.answered > 0));

@@ -1,7 +1,7 @@
 //! The tools: each call is counted, logged, waits its latency and then takes effect.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
