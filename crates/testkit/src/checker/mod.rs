@@ -1,0 +1,90 @@
+//! The checker: reads journals, the stub's log and the clients' notes, and finds broken promises.
+//!
+//! It knows the rules, not the engine: what it reads are facts that were committed or observed, so that it can find
+//! the engine at fault.
+
+mod calls;
+mod journal;
+mod log;
+mod report;
+
+use std::collections::BTreeMap;
+
+use agenticai_domain::ids::TaskId;
+use agenticai_domain::journal::Recorded;
+use agenticai_domain::spec::{AgentKind, Effect};
+use agenticai_domain::task::TaskStatus;
+
+pub use log::{Call, read_log};
+pub use report::{Counts, Report, Rule, Violation};
+
+/// A task as the server shows it after everything has come to rest.
+#[derive(Debug, Clone)]
+pub struct TaskRecord {
+    /// The task.
+    pub id: TaskId,
+    /// What the server says of it.
+    pub status: TaskStatus,
+    /// How its agent works.
+    pub kind: AgentKind,
+    /// Its whole journal.
+    pub journal: Vec<Recorded>,
+}
+
+/// What a client noted of one creation, under one idempotency key.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The key.
+    pub key: String,
+    /// The id in each 200 or 201 that it got.
+    pub ids: Vec<TaskId>,
+}
+
+/// Everything that is joined.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// Every task that the server lists, children too.
+    pub tasks: Vec<TaskRecord>,
+    /// What the clients were promised.
+    pub accepted: Vec<Accepted>,
+    /// Every call that the stub saw.
+    pub calls: Vec<Call>,
+    /// Effects of the stub's tools by name, as the agents declare them.
+    pub effects: BTreeMap<String, Effect>,
+    /// Microseconds since 1970 just before each `kill -9`.
+    pub kills: Vec<u64>,
+}
+
+/// Joins the evidence and reports every broken rule with what was counted on the way.
+pub fn check(evidence: &Evidence) -> Report {
+    let mut report = Report::default();
+    accepted(evidence, &mut report);
+    for task in &evidence.tasks {
+        journal::check(task, &mut report);
+    }
+    calls::check(evidence, &mut report);
+    report
+}
+
+/// Every 201 has its task, and every key has one.
+fn accepted(evidence: &Evidence, report: &mut Report) {
+    let listed: BTreeMap<TaskId, &TaskRecord> = evidence.tasks.iter().map(|task| (task.id, task)).collect();
+    report.counts.tasks = evidence.tasks.len();
+    report.counts.accepted = evidence.accepted.len();
+    for note in &evidence.accepted {
+        let Some(first) = note.ids.first() else { continue };
+        if note.ids.iter().any(|id| id != first) {
+            report.broken(Rule::KeyNamesOneTask, *first, format!("key {} got {:?}", note.key, note.ids));
+        }
+        match listed.get(first) {
+            None => report.broken(Rule::AcceptedIsKept, *first, format!("key {}: no such task", note.key)),
+            Some(task) if !task.status.is_terminal() => {
+                report.broken(Rule::TasksEnd, *first, format!("it is still {}", task.status.as_str()));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

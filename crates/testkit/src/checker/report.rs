@@ -1,0 +1,134 @@
+//! What a check found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A promise that can be broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// Every task that was accepted exists.
+    AcceptedIsKept,
+    /// Every accepted task ends.
+    TasksEnd,
+    /// One idempotency key makes one task.
+    KeyNamesOneTask,
+    /// Seqs are 1..n without holes.
+    SeqWithoutHoles,
+    /// Epochs never fall.
+    EpochNeverFalls,
+    /// Times of entries never fall.
+    TimeNeverFalls,
+    /// A journal has exactly one terminal entry, and it is the last.
+    OneEndAndLast,
+    /// The task's state is what its terminal entry says.
+    StatusAsJournaled,
+    /// Turns are 1..n, each once.
+    TurnsWithoutHoles,
+    /// A step has at most one result, and its turn is journaled before it.
+    OneResultPerStep,
+    /// The result of a `once` call follows its `started`.
+    StartedBeforeResult,
+    /// A message from the inbox is consumed at most once.
+    MessageConsumedOnce,
+    /// No call of a step begins after the step's result is committed.
+    NoCallAfterCommit,
+    /// A `once` call is sent at most once for each attempt that was journaled.
+    OnceNotRepeated,
+    /// A `once` call is sent only after its `started` is committed.
+    OnceStartedFirst,
+    /// All calls of a step carry one idempotency key that no other step carries.
+    OneKeyPerStep,
+    /// A result that was journaled comes from a call that was answered.
+    ResultHasItsCall,
+    /// Every call belongs to a task and a step.
+    CallHasItsTask,
+}
+
+/// One broken promise.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// Which.
+    pub rule: Rule,
+    /// Whose.
+    pub task: String,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What was counted: a check that saw nothing proves nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tasks, children included.
+    pub tasks: usize,
+    /// Keys that clients were promised a task for.
+    pub accepted: usize,
+    /// Journal entries.
+    pub entries: usize,
+    /// Model calls that the stub saw.
+    pub model_calls: usize,
+    /// Tool calls by tool.
+    pub tool_calls: BTreeMap<String, usize>,
+    /// Steps whose calls were more than one, by what was called.
+    pub repeated: BTreeMap<String, usize>,
+    /// Steps that became uncertain.
+    pub uncertain: usize,
+    /// Kills.
+    pub kills: usize,
+    /// Kills with at least one call in flight.
+    pub kills_in_flight: usize,
+    /// Calls that carried no task.
+    pub untagged: usize,
+    /// Tasks with entries of more than one epoch.
+    pub taken_over: usize,
+}
+
+/// The result of a check.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every broken promise.
+    pub violations: Vec<Violation>,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+impl Report {
+    /// Notes a broken promise.
+    pub fn broken(&mut self, rule: Rule, task: impl ToString, detail: impl Into<String>) {
+        self.violations.push(Violation { rule, task: task.to_string(), detail: detail.into() });
+    }
+
+    /// How often a rule was broken.
+    pub fn count(&self, rule: Rule) -> usize {
+        self.violations.iter().filter(|v| v.rule == rule).count()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let c = &self.counts;
+        let mut row = |what: &str, n: usize| writeln!(f, "  {what:<52}{n:>8}");
+        row("tasks accepted", c.accepted)?;
+        row("tasks in all, children included", c.tasks)?;
+        row("journal entries", c.entries)?;
+        row("kills", c.kills)?;
+        row("kills with a call in flight", c.kills_in_flight)?;
+        row("tasks with entries of more than one epoch", c.taken_over)?;
+        row("model calls seen by the stub", c.model_calls)?;
+        for (tool, n) in &c.tool_calls {
+            row(&format!("calls of `{tool}` seen by the stub"), *n)?;
+        }
+        for (what, n) in &c.repeated {
+            row(&format!("steps of `{what}` with more than one call"), *n)?;
+        }
+        row("steps that became uncertain", c.uncertain)?;
+        row("untagged calls", c.untagged)?;
+        row("lost tasks", self.count(Rule::AcceptedIsKept) + self.count(Rule::TasksEnd))?;
+        row("calls begun after their step's commit", self.count(Rule::NoCallAfterCommit))?;
+        row("`once` calls repeated", self.count(Rule::OnceNotRepeated))?;
+        row("broken promises in all", self.violations.len())?;
+        for v in self.violations.iter().take(50) {
+            writeln!(f, "  BROKEN {:?}: task {}: {}", v.rule, v.task, v.detail)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! Plants each violation in evidence that is sound, and demands that it is found: a checker that finds nothing
+//! proves nothing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use agenticai_domain::ids::StepId;
+use agenticai_domain::inbox::{InboxBody, InboxMessage, ResolveDecision};
+use agenticai_domain::journal::{
+    CallEnded, CallOutcome, CallStarted, CallUncertain, Ended, ModelAttempt, Received, ToolCall, Turn,
+};
+use agenticai_domain::task::{End, TaskError};
+use agenticai_domain::usage::Spend;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use agenticai_domain::journal::{Entry, TurnOutcome};
+
+/// Milliseconds at which the story begins.
+const T: i64 = 1_700_000_000_000;
+
+fn turn(number: u32, tools: &[&str]) -> Entry {
+    let call = |name: &&str| ToolCall {
+        id: "c".into(),
+        name: (*name).to_owned(),
+        arguments: json!({}),
+        rejected: None,
+    };
+    let text = if tools.is_empty() { "done" } else { "" }.to_owned();
+    let attempt = ModelAttempt {
+        provider: "stub".into(),
+        model: "m".into(),
+        dialect: "openai".into(),
+        format: 1,
+        sha256: String::new(),
+    };
+    let outcome =
+        TurnOutcome::Answer { text, calls: tools.iter().map(call).collect(), repair: None, output: None };
+    Entry::Turn(Box::new(Turn {
+        turn: number,
+        request: attempt,
+        outcome,
+        spend: Spend::default(),
+        attempts: 1,
+        took_ms: 1,
+    }))
+}
+
+fn started(step: StepId, attempt: u32) -> Entry {
+    Entry::CallStarted(CallStarted { step, attempt, child: None })
+}
+
+fn ended(step: StepId) -> Entry {
+    let outcome = CallOutcome::Ok { content: json!("ok") };
+    Entry::CallEnded(CallEnded { step, outcome, attempts: 1, took_ms: 1 })
+}
+
+fn resolved(message: u64, step: StepId, decision: ResolveDecision) -> Entry {
+    let body = InboxBody::Resolve { step, decision, by: None };
+    Entry::Received(Received { message: InboxMessage { id: message, body }, step })
+}
+
+fn call(what: &str, task: TaskId, step: StepId, begin_ms: i64, end_ms: Option<i64>) -> Call {
+    Call {
+        what: what.into(),
+        task: Some(task.to_string()),
+        step: Some(step.to_string()),
+        key: Some(step.idempotency_key(task)),
+        begin_us: (T + begin_ms) as u64 * 1000,
+        end_us: end_ms.map(|ms| (T + ms) as u64 * 1000),
+    }
+}
+
+const CHARGE: StepId = StepId { turn: 1, call: Some(0) };
+const NOTE: StepId = StepId { turn: 1, call: Some(1) };
+
+/// A task that charged (uncertain, then sent again on a person's word) and noted (repeated after a crash).
+fn sound() -> Evidence {
+    let id = TaskId(Uuid::from_u128(7));
+    let story = [
+        (1, 10, turn(1, &["charge", "note"])),
+        (1, 10, started(CHARGE, 1)),
+        (2, 50, Entry::CallUncertain(CallUncertain { step: CHARGE, attempt: 1, reason: "killed".into() })),
+        (2, 60, ended(NOTE)),
+        (3, 70, resolved(1, CHARGE, ResolveDecision::NotDone)),
+        (3, 70, started(CHARGE, 2)),
+        (3, 90, ended(CHARGE)),
+        (3, 99, turn(2, &[])),
+    ];
+    let journal = (story.into_iter().enumerate())
+        .map(|(i, (epoch, at, entry))| Recorded { seq: i as u64 + 1, epoch, at: T + at, entry })
+        .collect();
+    let calls = vec![
+        call("llm", id, StepId::model(1), 1, Some(9)),
+        call("charge", id, CHARGE, 11, None),
+        call("note", id, NOTE, 12, None),
+        call("note", id, NOTE, 52, Some(59)),
+        call("charge", id, CHARGE, 72, Some(88)),
+        call("llm", id, StepId::model(2), 92, Some(98)),
+    ];
+    Evidence {
+        tasks: vec![TaskRecord { id, status: TaskStatus::Completed, kind: AgentKind::React, journal }],
+        accepted: vec![Accepted { key: "k".into(), ids: vec![id, id] }],
+        calls,
+        effects: [("charge", Effect::Once), ("note", Effect::Idempotent), ("lookup", Effect::None)]
+            .map(|(tool, effect)| (tool.to_owned(), effect))
+            .into(),
+        kills: vec![(T + 20) as u64 * 1000, (T + 200) as u64 * 1000],
+    }
+}
+
+#[test]
+fn sound_evidence_passes_and_is_counted() {
+    let report = check(&sound());
+    assert!(report.violations.is_empty(), "{report}");
+    let counts = report.counts;
+    assert_eq!((counts.tasks, counts.entries, counts.model_calls, counts.uncertain), (1, 8, 2, 1));
+    assert_eq!((counts.kills, counts.kills_in_flight, counts.untagged, counts.taken_over), (2, 1, 0, 1));
+    assert_eq!(counts.repeated, [("charge".to_owned(), 1), ("note".to_owned(), 1)].into());
+}
+
+/// What is done to sound evidence.
+type Plant = fn(&mut Evidence);
+
+#[test]
+fn every_planted_violation_is_found() {
+    let plants: &[(&str, Rule, Plant)] = &[
+        ("a task vanishes", Rule::AcceptedIsKept, |e| e.tasks.clear()),
+        ("a task never ends", Rule::TasksEnd, |e| {
+            e.tasks[0].status = TaskStatus::Running;
+            e.tasks[0].journal.pop();
+        }),
+        ("a key makes two tasks", Rule::KeyNamesOneTask, |e| {
+            e.accepted[0].ids.push(TaskId(Uuid::from_u128(8)))
+        }),
+        ("a hole", Rule::SeqWithoutHoles, |e| drop(e.tasks[0].journal.remove(3))),
+        ("an epoch falls", Rule::EpochNeverFalls, |e| e.tasks[0].journal[6].epoch = 2),
+        ("a time falls", Rule::TimeNeverFalls, |e| e.tasks[0].journal[6].at = T),
+        ("an entry after the end", Rule::OneEndAndLast, |e| {
+            let cancelled = End::Cancelled { error: TaskError::new("cancelled", "late") };
+            push(e, Entry::Ended(Ended { end: cancelled }));
+        }),
+        ("no end", Rule::OneEndAndLast, |e| drop(e.tasks[0].journal.pop())),
+        ("another state than journaled", Rule::StatusAsJournaled, |e| e.tasks[0].status = TaskStatus::Failed),
+        ("a turn is missing", Rule::TurnsWithoutHoles, |e| e.tasks[0].journal[7].entry = turn(3, &[])),
+        ("two results", Rule::OneResultPerStep, |e| e.tasks[0].journal[6].entry = ended(NOTE)),
+        ("a result without a turn", Rule::OneResultPerStep, |e| {
+            e.tasks[0].journal[3].entry = ended(StepId::call(2, 0));
+        }),
+        ("a message is consumed twice", Rule::MessageConsumedOnce, |e| {
+            e.tasks[0].journal[5].entry = resolved(1, CHARGE, ResolveDecision::NotDone);
+        }),
+        ("a call after the commit", Rule::NoCallAfterCommit, |e| {
+            let id = e.tasks[0].id;
+            e.calls.push(call("note", id, NOTE, 62, Some(64)));
+        }),
+        ("a model call after the commit", Rule::NoCallAfterCommit, |e| {
+            let id = e.tasks[0].id;
+            e.calls.push(call("llm", id, StepId::model(1), 30, Some(31)));
+        }),
+        ("a call after a person's `done`", Rule::NoCallAfterCommit, |e| {
+            let done = ResolveDecision::Done { result: json!(1) };
+            e.tasks[0].journal[4].entry = resolved(1, CHARGE, done);
+        }),
+        ("a charge is repeated", Rule::OnceNotRepeated, |e| {
+            let id = e.tasks[0].id;
+            e.calls.insert(2, call("charge", id, CHARGE, 51, Some(55)));
+        }),
+        ("a charge without `started`", Rule::OnceStartedFirst, |e| {
+            e.tasks[0].journal[1].entry = resolved(9, CHARGE, ResolveDecision::NotDone);
+        }),
+        ("a charge before `started`", Rule::OnceStartedFirst, |e| {
+            e.calls[1].begin_us = (T + 9) as u64 * 1000
+        }),
+        ("a charge's result without `started`", Rule::StartedBeforeResult, |e| {
+            for place in [1, 5] {
+                e.tasks[0].journal[place].entry =
+                    resolved(5 + place as u64, CHARGE, ResolveDecision::NotDone);
+            }
+        }),
+        ("a key changes", Rule::OneKeyPerStep, |e| e.calls[3].key = Some("other".into())),
+        ("a key is missing", Rule::OneKeyPerStep, |e| e.calls[3].key = None),
+        ("two steps share a key", Rule::OneKeyPerStep, |e| {
+            e.calls[0].key = Some("same".into());
+            e.calls[5].key = Some("same".into());
+        }),
+        ("a result out of nothing", Rule::ResultHasItsCall, |e| e.calls[3].end_us = None),
+        ("a turn out of nothing", Rule::ResultHasItsCall, |e| drop(e.calls.pop())),
+        ("a call for no task", Rule::CallHasItsTask, |e| {
+            e.calls.push(call("llm", TaskId(Uuid::from_u128(9)), StepId::model(1), 1, Some(2)));
+        }),
+        ("a call for no step", Rule::CallHasItsTask, |e| e.calls[0].step = None),
+    ];
+    for (what, rule, plant) in plants {
+        let mut evidence = sound();
+        plant(&mut evidence);
+        let report = check(&evidence);
+        assert!(report.count(*rule) > 0, "{what}: {rule:?} was not found\n{report}");
+    }
+}
+
+fn push(evidence: &mut Evidence, entry: Entry) {
+    let journal = &mut evidence.tasks[0].journal;
+    let last = journal.last().expect("a journal").clone();
+    journal.push(Recorded { seq: last.seq + 1, entry, ..last });
+}
+
+#[test]
+fn untagged_calls_are_counted() {
+    let mut evidence = sound();
+    evidence.calls[0].task = None;
+    assert_eq!(check(&evidence).counts.untagged, 1);
+}
+
+#[test]
+fn a_durable_job_ends_with_its_call() {
+    let id = TaskId(Uuid::from_u128(3));
+    let journal = vec![
+        Recorded { seq: 1, epoch: 1, at: T + 1, entry: started(CHARGE, 1) },
+        Recorded { seq: 2, epoch: 1, at: T + 9, entry: ended(CHARGE) },
+    ];
+    let mut evidence = Evidence {
+        tasks: vec![TaskRecord { id, status: TaskStatus::Completed, kind: AgentKind::Tool, journal }],
+        calls: vec![call("charge", id, CHARGE, 2, Some(8))],
+        ..sound()
+    };
+    evidence.accepted = vec![Accepted { key: "k".into(), ids: vec![id] }];
+    let report = check(&evidence);
+    assert!(report.violations.is_empty(), "{report}");
+    evidence.calls.clear();
+    assert!(check(&evidence).count(Rule::ResultHasItsCall) > 0);
+}

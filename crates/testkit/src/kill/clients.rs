@@ -1,0 +1,134 @@
+//! Those who submit tasks and sometimes cancel them, and who write down what they were promised.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agenticai_domain::ids::TaskId;
+use agenticai_domain::task::TaskStatus;
+use agenticai_wire::CreateTaskRequest;
+use anyhow::Context as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::plan::Planned;
+use crate::api::{Api, ApiError};
+use crate::checker::{Accepted, TaskRecord};
+
+/// How many submit at the same time.
+const SUBMITTERS: usize = 4;
+
+/// The pause before a request is sent again to a server that was killed.
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// Clients at work.
+pub struct Clients(Vec<JoinHandle<anyhow::Result<Vec<Note>>>>);
+
+/// What one client knows of one task.
+#[derive(Debug)]
+pub struct Note {
+    planned: Planned,
+    ids: Vec<TaskId>,
+}
+
+/// What all of them know.
+pub struct Notes(Vec<Note>);
+
+impl Clients {
+    /// Starts them; each takes one permit of `gate` for a task.
+    pub fn start(api: Api, plan: Vec<Planned>, gate: Arc<Semaphore>) -> Self {
+        let plan = Arc::new(Mutex::new(plan.into_iter()));
+        let submitter = || tokio::spawn(submit_all(api.clone(), plan.clone(), gate.clone()));
+        Self((0..SUBMITTERS).map(|_| submitter()).collect())
+    }
+
+    /// Waits until every task is submitted, and every one to be cancelled has been.
+    pub async fn join(self) -> anyhow::Result<Notes> {
+        let mut notes = Vec::new();
+        for client in self.0 {
+            notes.extend(client.await.context("a client panicked")??);
+        }
+        Ok(Notes(notes))
+    }
+}
+
+impl Notes {
+    /// For the checker.
+    pub fn accepted(&self) -> Vec<Accepted> {
+        self.0.iter().map(|note| Accepted { key: note.planned.key.clone(), ids: note.ids.clone() }).collect()
+    }
+
+    /// Tasks that ended otherwise than their scripts say.
+    pub fn unexpected(&self, tasks: &[TaskRecord], cancelled_by_people: &BTreeSet<TaskId>) -> Vec<String> {
+        let statuses: HashMap<TaskId, TaskStatus> = tasks.iter().map(|task| (task.id, task.status)).collect();
+        let mut faults = Vec::new();
+        for note in &self.0 {
+            let Some((id, status)) = note.ids.first().and_then(|id| Some((id, *statuses.get(id)?))) else {
+                continue;
+            };
+            let may_be_cancelled = note.planned.cancel_after_ms.is_some() || cancelled_by_people.contains(id);
+            let fits = status == TaskStatus::Completed || may_be_cancelled && status == TaskStatus::Cancelled;
+            if !fits {
+                faults.push(format!("{} ({id}) ended as {}", note.planned.key, status.as_str()));
+            }
+        }
+        faults
+    }
+}
+
+async fn submit_all(
+    api: Api,
+    plan: Arc<Mutex<std::vec::IntoIter<Planned>>>,
+    gate: Arc<Semaphore>,
+) -> anyhow::Result<Vec<Note>> {
+    let mut notes = Vec::new();
+    let mut cancels = Vec::new();
+    loop {
+        gate.acquire().await?.forget();
+        let next = plan.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(planned) = next else { break };
+        let mut ids = vec![create(&api, &planned).await?];
+        if planned.twice {
+            ids.push(create(&api, &planned).await?);
+        }
+        if let (Some(after), Some(id)) = (planned.cancel_after_ms, ids.first()) {
+            cancels.push(tokio::spawn(cancel(api.clone(), *id, Duration::from_millis(after))));
+        }
+        notes.push(Note { planned, ids });
+    }
+    for cancel in cancels {
+        cancel.await.context("a client panicked")??;
+    }
+    Ok(notes)
+}
+
+/// Asks under the same key until there is an answer.
+async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
+    let request = CreateTaskRequest {
+        agent: planned.agent.to_owned(),
+        agent_version: None,
+        input: planned.input.clone(),
+        priority: None,
+        timeout_seconds: None,
+        metadata: serde_json::Map::new(),
+    };
+    loop {
+        match api.create_task(&request, &planned.key).await {
+            Ok(task) => return Ok(task.id),
+            Err(ApiError::Unreachable(_)) => tokio::time::sleep(AGAIN_AFTER).await,
+            Err(refused) => anyhow::bail!("{}: {refused}", planned.key),
+        }
+    }
+}
+
+/// Asks until there is an answer; a task that has ended meanwhile is an answer too.
+async fn cancel(api: Api, id: TaskId, after: Duration) -> anyhow::Result<()> {
+    tokio::time::sleep(after).await;
+    loop {
+        match api.cancel(id).await {
+            Ok(_) | Err(ApiError::Refused(409, _)) => return Ok(()),
+            Err(ApiError::Unreachable(_)) => tokio::time::sleep(AGAIN_AFTER).await,
+            Err(refused) => anyhow::bail!("cancelling {id}: {refused}"),
+        }
+    }
+}
