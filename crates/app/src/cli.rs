@@ -11,7 +11,7 @@ use crate::exit;
 
 /// Durable LLM agents: one binary that runs them, keeps their journals and goes on after every crash.
 #[derive(Debug, Parser)]
-#[command(name = "agenticai", version, after_help = exit::HELP, propagate_version = true)]
+#[command(name = "agenticai", version, after_help = exit::HELP)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]

@@ -81,26 +81,12 @@ impl Client {
         self.read(self.send(Method::GET, path, None::<&()>, &[]).await?).await
     }
 
-    /// GET, where an absence is no failure.
-    pub async fn find<T: DeserializeOwned>(&self, path: Path<'_>) -> Result<Option<T>> {
-        match self.get(path).await {
-            Ok(found) => Ok(Some(found)),
-            Err(Failure { problem: Some(problem), .. }) if problem.status == 404 => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
     /// GET of bytes, with a header of the answer.
     pub async fn get_bytes(&self, path: Path<'_>, header: &str) -> Result<(Vec<u8>, Option<String>)> {
         let answer = self.send(Method::GET, path, None::<&()>, &[]).await?;
         let header = answer.headers().get(header).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
         Ok((bytes.into(), header))
-    }
-
-    /// POST.
-    pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: Path<'_>, body: &B) -> Result<T> {
-        self.read(self.send(Method::POST, path, Some(body), &[]).await?).await
     }
 
     /// POST that may be sent again without doing its work twice: an answer that was lost is asked for once more.

@@ -303,3 +303,6 @@ fn received_text(body: &InboxBody) -> String {
         InboxBody::ChildEnded { child, end, .. } => format!("task {child} {}", end.status().as_str()),
     }
 }
+
+#[cfg(test)]
+mod tests;
