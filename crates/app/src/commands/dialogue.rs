@@ -117,7 +117,12 @@ impl Dialogue {
     }
 
     fn resolve(&self, decision: &str, result: Option<Value>) -> Decision {
-        Decision::Resolve(ResolveRequest { step: self.wait.step, decision: decision.into(), result })
+        Decision::Resolve(ResolveRequest {
+            step: self.wait.step,
+            decision: decision.into(),
+            result,
+            attempt: None,
+        })
     }
 }
 

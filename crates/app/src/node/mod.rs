@@ -4,11 +4,13 @@
 //! look for models, assemble the parts, serve. A stop goes the other way round: streams end, steps in flight get the
 //! drain time, tasks are handed back, the store is closed.
 
+mod abilities;
 pub mod assistant;
 mod choice;
 mod identity;
 mod listen;
 mod logging;
+mod store_metrics;
 mod wiring;
 
 use std::time::Duration;
@@ -166,7 +168,7 @@ impl Node {
     }
 
     /// Stops: steps in flight get `drain`, or less once `hurry` is cancelled; then tasks are handed back.
-    pub async fn stop(self, drain: Duration, hurry: CancellationToken) {
+    pub async fn stop(mut self, drain: Duration, hurry: CancellationToken) {
         self.closing.cancel();
         self.parts.drain(drain, hurry).await;
         for serving in self.serving {

@@ -34,7 +34,7 @@ pub async fn resolve(context: &Context, client: &Client, args: &Resolve) -> Resu
         (None, true) => ("not_done", None),
         (None, false) => ("cancel", None),
     };
-    let resolve = ResolveRequest { step: args.step, decision: decision.into(), result };
+    let resolve = ResolveRequest { step: args.step, decision: decision.into(), result, attempt: None };
     send(client, args.id, &Decision::Resolve(resolve)).await?;
     said(context, client, args.id).await
 }
