@@ -275,7 +275,7 @@ fn append(tx: &Tx<'_>, worker: WorkerId, alive: bool, run: &PreparedRun) -> Resu
         PreparedThen::Wait { waiting_for, wake_at, spend, .. } => {
             let [input, output, cached, reasoning, cost] = rows::spend_columns(spend)?;
             // A deadline ends every wait.
-            let wake_at = wake_at.into_iter().chain(&standing.deadline_at).min();
+            let wake_at = wake_at.iter().chain(&standing.deadline_at).min();
             tx.execute(
                 "UPDATE tasks SET status = ?2, owner = NULL, last_seq = ?3, waiting_for = ?4, wake_at = ?5,
                      wait_run = ?6, wait_at = ?7, input_tokens = ?8, output_tokens = ?9, cached_tokens = ?10,
