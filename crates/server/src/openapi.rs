@@ -95,7 +95,9 @@ type Schemas = BTreeMap<String, RefOr<Schema>>;
 
 /// Deserializers take a model's name for a model and a built-in tool's name for a tool.
 fn accept_shorthands(schemas: &mut Schemas) {
-    change(schemas, "ModelRef", |long| {
+    change(schemas, "ModelRef", |mut long| {
+        // Its deserializer is written by hand, so that the derive does not know what it refuses.
+        long["additionalProperties"] = json!(false);
         json!({
             "description": "A model: its name, or an object.",
             "oneOf": [{"type": "string", "description": "The model's name."}, long]
@@ -214,6 +216,7 @@ mod tests {
         for bad in [
             json!({"model": "gpt-5-mini"}),
             json!({"name": "a", "model": 7}),
+            json!({"name": "a", "model": {"name": "x", "temprature": 1}}),
             json!({"name": "a", "modell": "x"}),
             json!({"name": "a", "tools": [{"builtin": "sleep", "colour": "red"}]}),
             json!({"name": "a", "limits": {"max_stepz": 1}}),

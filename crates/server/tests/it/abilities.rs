@@ -8,7 +8,7 @@ use agenticai_domain::task::{TaskError, TaskHead};
 use agenticai_server::{Abilities, ModelCheck};
 use serde_json::json;
 
-/// `priced` has a price, `stand-in` has none and a notice, `nobody` is not served.
+/// `priced` has a price, `stand-in` has none and a notice, `nobody` is not served, `broken` panics.
 pub struct Simple;
 
 /// The body of every model call.
@@ -51,6 +51,7 @@ impl Abilities for Simple {
         match model.name.as_str() {
             "priced" => Ok(ModelCheck { notice: None, priced: true }),
             "stand-in" => Ok(ModelCheck { notice: Some("a stand-in answers".into()), priced: false }),
+            "broken" => panic!("a planted panic"),
             other => Err(TaskError::new("model_unavailable", format!("nobody serves `{other}`: set a key"))),
         }
     }

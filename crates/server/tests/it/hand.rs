@@ -65,8 +65,8 @@ impl<'a> Hand<'a> {
         let spend = state.spend();
         let then = match run.after {
             After::Continue => Then::Continue,
-            After::Wait { waiting_for, wake_at } => {
-                Then::Wait { waiting_for, wake_at, inbox_seen: inbox.len() as u64, spend }
+            After::Wait { waiting_for, wake_at, inbox_seen } => {
+                Then::Wait { waiting_for, wake_at, inbox_seen, spend }
             }
             After::End(end) => Then::End { end, spend },
         };
@@ -103,9 +103,15 @@ impl<'a> Hand<'a> {
         .await
     }
 
-    /// A tool call ends.
+    /// The first attempt of a tool call ends.
     pub async fn tool(&self, step: StepId, result: ToolResult) -> Vec<Effect> {
-        self.advance(vec![Outcome::Tool(ToolOutcome { step, result, attempts: 1, took_ms: 1 })]).await
+        self.attempt(step, 1, result).await
+    }
+
+    /// A journaled attempt of a tool call ends.
+    pub async fn attempt(&self, step: StepId, attempt: u32, result: ToolResult) -> Vec<Effect> {
+        let outcome = ToolOutcome { step, result, attempts: 1, took_ms: 1 };
+        self.advance(vec![Outcome::Tool { attempt, outcome }]).await
     }
 }
 

@@ -71,3 +71,12 @@ async fn documentation_needs_nothing_from_elsewhere() {
     let schema = open("/api/v1/agent-schema.json").await.ok(200);
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
+
+#[tokio::test]
+async fn a_panic_is_a_problem_and_takes_nothing_with_it() {
+    let server = Server::start().await;
+    let answer = server.post("/api/v1/agents", json!({"name": "a", "model": "broken"})).await;
+    let detail = answer.problem(500, "internal");
+    assert!(!detail.contains("planted"), "{detail}");
+    server.post("/api/v1/agents", json!({"name": "a", "model": "priced"})).await.ok(201);
+}

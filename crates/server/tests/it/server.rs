@@ -104,7 +104,7 @@ impl Server {
     /// Creates an agent of kind `react` whose one tool needs consent.
     pub async fn react(&self, name: &str) {
         let spec = json!({
-            "name": name, "model": "priced", "tools": ["ask_human", mail(json!({"approval": "always"}))]
+            "name": name, "model": "priced", "limits": {"max_steps": 1000}, "tools": ["ask_human", mail(json!({"approval": "always"}))]
         });
         self.post("/api/v1/agents", spec).await.ok(201);
     }

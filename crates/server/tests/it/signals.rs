@@ -109,7 +109,7 @@ async fn a_call_that_is_uncertain_again_needs_a_second_word() {
     hand.advance(vec![]).await;
     // A late repetition finds its word consumed.
     resolve(&server, &hand, not_done.clone()).await.ok(202);
-    hand.tool(STEP, uncertain()).await;
+    hand.attempt(STEP, 2, uncertain()).await;
     // And once the step is uncertain anew, it does not decide the second attempt.
     resolve(&server, &hand, not_done).await.problem(409, "already-decided");
     let done = json!({"step": "1.0", "decision": "done", "result": {"id": 7}});

@@ -82,13 +82,10 @@ async fn a_stream_tells_the_whole_story_live() {
 #[tokio::test]
 async fn a_client_that_reconnects_anywhere_sees_the_same_journal() {
     let server = Server::start().await;
-    // More than two pages of the stream's reader.
-    let id = finished(&server, 230).await;
+    // More than a page of the stream's reader.
+    let id = finished(&server, 120).await;
     let journal = journal(&server, id).await;
     for last in 0..=journal.len() as u64 {
-        if last > 5 && last < journal.len() as u64 - 5 && last % 37 != 0 {
-            continue;
-        }
         let events = Events::open(&server, id, Some(last)).await.rest().await;
         let (entries, others): (Vec<&Event>, Vec<&Event>) = events.iter().partition(|e| e.name == "entry");
         let seen: Vec<_> = entries.iter().map(|e| e.data.clone()).collect();
