@@ -47,7 +47,14 @@ pub async fn perform(context: &Context, args: Run) -> Result {
             _ = tokio::signal::ctrl_c() => {}
         }
     }
-    node.stop(SHORT_DRAIN, CancellationToken::new()).await;
+    let hurry = CancellationToken::new();
+    let again = hurry.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            again.cancel();
+        }
+    });
+    node.stop(hurry).await;
     ran
 }
 
@@ -139,7 +146,7 @@ async fn client_or_node(context: &Context, no_wait: bool) -> Result<(Client, Opt
             ));
         }
         crate::node::start_logging(context, true);
-        match Node::start(context, Port::PreferConfigured).await {
+        match Node::start(context, Port::PreferConfigured, SHORT_DRAIN).await {
             Ok(node) => {
                 let key = context.home_key()?;
                 for remark in node.remarks() {
