@@ -46,12 +46,15 @@ impl Prepared {
     }
 }
 
+/// A tenant's word for an agent, and the version that it asked for.
+type Named = (TenantId, String, Option<u32>);
+
 #[derive(Default)]
 struct Maps {
     /// Raised with every change, so that a reader that was under way does not store what it read before.
     changes: u64,
     versions: HashMap<(TenantId, AgentId, u32), Arc<Prepared>>,
-    named: HashMap<(TenantId, String, Option<u32>), (Instant, Arc<Prepared>)>,
+    named: HashMap<Named, (Instant, Arc<Prepared>)>,
 }
 
 /// See the module.

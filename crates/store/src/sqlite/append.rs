@@ -1,23 +1,19 @@
-//! Appending runs of entries, and reading them.
+//! Appending runs of entries.
 
-use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
-use agenticai_domain::ids::{StepId, TaskId, TenantId};
-use agenticai_domain::inbox::InboxMessage;
-use agenticai_domain::journal::Recorded;
-use agenticai_domain::outcome::{ToolOutcome, ToolResult};
+use agenticai_domain::ids::TaskId;
 use agenticai_domain::task::TaskStatus;
 use agenticai_domain::usage::Spend;
 
+use super::SqliteStore;
 use super::create::{PreparedTask, create_child};
 use super::ends::{self, Ending};
 use super::payload::{Payloads, Sealed, sealed};
 use super::rows::{self, ALIVE, WAITING, number, status};
 use super::transaction::Tx;
 use super::writer::Lane;
-use super::{SqliteStore, inbox};
-use crate::{Append, AppendOutcome, Journal, Result, StoreError, Then, WorkerId};
+use crate::{Append, AppendOutcome, Result, StoreError, Then, WorkerId};
 
 /// A run whose payloads are ready to be written.
 struct PreparedRun {
@@ -51,134 +47,29 @@ struct Standing {
     last_seq: u64,
 }
 
-#[async_trait]
-impl Journal for SqliteStore {
-    async fn append(&self, worker: WorkerId, runs: Vec<Append>) -> Result<Vec<AppendOutcome>> {
-        let mut prepared = Vec::with_capacity(runs.len());
-        let mut bytes = 0;
-        for run in runs {
-            let run = self.prepare_run(run).await?;
-            bytes += run.bytes();
-            prepared.push(run);
-        }
-        let outcomes =
-            self.inner.writer.call(Lane::Work, bytes, move |tx| append_all(tx, worker, &prepared)).await?;
-        self.inner.counters.appended(&outcomes);
-        Ok(outcomes)
-    }
-
-    async fn read_journal(
-        &self,
-        tenant: TenantId,
-        task: TaskId,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<Recorded>> {
-        let Ok(after) = number(after) else { return Ok(Vec::new()) };
-        let raw: Vec<(u64, u32, i64, Vec<u8>)> = self
-            .inner
-            .readers
-            .call(move |conn| {
-                let rows = conn
-                    .prepare_cached(
-                        "SELECT j.seq, j.epoch, j.at, j.entry FROM journal j
-                         WHERE j.task = (SELECT t.num FROM tasks t JOIN tenants n ON n.num = t.tenant
-                                         WHERE t.id = ?1 AND n.id = ?2)
-                           AND j.seq > ?3
-                         ORDER BY j.seq LIMIT ?4",
-                    )?
-                    .query_map(params![task.0.as_bytes(), tenant.0.as_bytes(), after, limit], |row| {
-                        Ok((rows::count(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-                    })?
-                    .collect::<rusqlite::Result<_>>()?;
-                Ok(rows)
-            })
-            .await?;
-        let mut entries = Vec::with_capacity(raw.len());
-        for (seq, epoch, at, column) in raw {
-            let entry = self.inner.payloads.load(tenant, &column).await.map_err(|error| match error {
-                StoreError::Unreadable(why) => {
-                    StoreError::Unreadable(format!("task {task}, entry {seq}: {why}"))
-                }
-                other => other,
-            })?;
-            entries.push(Recorded { seq, epoch, at, entry });
-        }
-        Ok(entries)
-    }
-
-    async fn last_seqs(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, u64, TaskStatus)>> {
-        self.inner
-            .readers
-            .call(move |conn| {
-                let mut statement = conn.prepare_cached(
-                    "SELECT coalesce((SELECT max(seq) FROM journal WHERE task = t.num), 0), t.status
-                     FROM tasks t WHERE t.id = ?1",
-                )?;
-                let mut found = Vec::with_capacity(tasks.len());
-                for task in tasks {
-                    let row = statement
-                        .query_row([task.0.as_bytes()], |row| Ok((rows::count(row, 0)?, status(row, 1)?)))
-                        .optional()?;
-                    found.extend(row.map(|(seq, status)| (task, seq, status)));
-                }
-                Ok(found)
-            })
-            .await
-    }
-
-    async fn inbox(&self, task: TaskId, after: u64) -> Result<Vec<InboxMessage>> {
-        inbox::read(self, task, after).await
-    }
-
-    async fn keep_late_result(&self, task: TaskId, epoch: u32, outcome: ToolOutcome) -> Result<()> {
-        let text = match &outcome.result {
-            ToolResult::Ended(ended) => {
-                serde_json::to_string(ended).map_err(|e| StoreError::Refused(e.to_string()))?
+/// See [`crate::Journal::append`].
+pub(super) async fn append(
+    store: &SqliteStore,
+    worker: WorkerId,
+    runs: Vec<Append>,
+) -> Result<Vec<AppendOutcome>> {
+    let mut prepared = Vec::with_capacity(runs.len());
+    let mut bytes = 0;
+    for run in runs {
+        // Data that cannot be stored refuses its own run; a disk that does not answer concerns all.
+        prepared.push(match store.prepare_run(run).await {
+            Ok(run) => {
+                bytes += run.bytes();
+                Ok(run)
             }
-            ToolResult::Uncertain { reason } => format!("uncertain: {reason}"),
-        };
-        let tenant = self.tenant_of(task).await?;
-        let result = self.inner.payloads.keep(tenant, &text).await?;
-        let step = outcome.step.to_string();
-        self.inner
-            .writer
-            .call(Lane::Work, result.len(), move |tx| {
-                tx.execute(
-                    "INSERT INTO late_results (tenant, task, epoch, step, at, result)
-                     SELECT tenant, num, ?2, ?3, ?4, ?5 FROM tasks WHERE id = ?1",
-                    params![task.0.as_bytes(), epoch, step, tx.now, result],
-                )
-                .map(drop)
-            })
-            .await
+            Err(StoreError::Refused(why)) => Err(why),
+            Err(error) => return Err(error),
+        });
     }
-
-    async fn late_results(&self, tenant: TenantId, task: TaskId) -> Result<Vec<(u32, StepId, String)>> {
-        let raw: Vec<(u32, String, Vec<u8>)> = self
-            .inner
-            .readers
-            .call(move |conn| {
-                let rows = conn
-                    .prepare_cached(
-                        "SELECT l.epoch, l.step, l.result FROM late_results l
-                         JOIN tasks t ON t.num = l.task JOIN tenants n ON n.num = t.tenant
-                         WHERE t.id = ?1 AND n.id = ?2 ORDER BY l.num",
-                    )?
-                    .query_map(params![task.0.as_bytes(), tenant.0.as_bytes()], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                    })?
-                    .collect::<rusqlite::Result<_>>()?;
-                Ok(rows)
-            })
-            .await?;
-        let mut results = Vec::with_capacity(raw.len());
-        for (epoch, step, column) in raw {
-            let step = step.parse().map_err(StoreError::Unreadable)?;
-            results.push((epoch, step, self.inner.payloads.load(tenant, &column).await?));
-        }
-        Ok(results)
-    }
+    let outcomes =
+        store.inner.writer.call(Lane::Work, bytes, move |tx| commit_all(tx, worker, &prepared)).await?;
+    store.inner.counters.appended(&outcomes);
+    Ok(outcomes)
 }
 
 impl SqliteStore {
@@ -241,12 +132,20 @@ impl PreparedRun {
     }
 }
 
-fn append_all(tx: &Tx<'_>, worker: WorkerId, runs: &[PreparedRun]) -> Result<Vec<AppendOutcome>> {
+/// Performs the runs one by one; one whose data could not be prepared, or is refused now, concerns no other.
+fn commit_all(
+    tx: &Tx<'_>,
+    worker: WorkerId,
+    runs: &[std::result::Result<PreparedRun, String>],
+) -> Result<Vec<AppendOutcome>> {
     let alive = is_alive(tx, worker)?;
     runs.iter()
-        .map(|run| match tx.apart(|tx| append(tx, worker, alive, run)) {
-            Err(StoreError::Refused(why)) => Ok(AppendOutcome::Refused(why)),
-            other => other,
+        .map(|run| match run {
+            Err(why) => Ok(AppendOutcome::Refused(why.clone())),
+            Ok(run) => match tx.apart(|tx| commit(tx, worker, alive, run)) {
+                Err(StoreError::Refused(why)) => Ok(AppendOutcome::Refused(why)),
+                other => other,
+            },
         })
         .collect()
 }
@@ -257,7 +156,7 @@ pub(super) fn is_alive(tx: &Tx<'_>, worker: WorkerId) -> Result<bool> {
     Ok(state == Some(ALIVE))
 }
 
-fn append(tx: &Tx<'_>, worker: WorkerId, alive: bool, run: &PreparedRun) -> Result<AppendOutcome> {
+fn commit(tx: &Tx<'_>, worker: WorkerId, alive: bool, run: &PreparedRun) -> Result<AppendOutcome> {
     let Some(standing) = Standing::read(tx, run.task)? else { return Ok(AppendOutcome::Fenced) };
     if let Some(refusal) = classify(tx, worker, alive, run, &standing)? {
         return Ok(refusal);
@@ -275,7 +174,7 @@ fn append(tx: &Tx<'_>, worker: WorkerId, alive: bool, run: &PreparedRun) -> Resu
         PreparedThen::Wait { waiting_for, wake_at, spend, .. } => {
             let [input, output, cached, reasoning, cost] = rows::spend_columns(spend)?;
             // A deadline ends every wait.
-            let wake_at = wake_at.into_iter().chain(&standing.deadline_at).min();
+            let wake_at = wake_at.iter().chain(&standing.deadline_at).min();
             tx.execute(
                 "UPDATE tasks SET status = ?2, owner = NULL, last_seq = ?3, waiting_for = ?4, wake_at = ?5,
                      wait_run = ?6, wait_at = ?7, input_tokens = ?8, output_tokens = ?9, cached_tokens = ?10,
@@ -311,18 +210,18 @@ fn classify(
     run: &PreparedRun,
     standing: &Standing,
 ) -> Result<Option<AppendOutcome>> {
-    let taken = match run.first_seq {
+    let taken: Option<(Option<i64>, i64)> = match run.first_seq {
         first if first <= standing.last_seq && !run.entries.is_empty() => tx.row(
             "SELECT run, at FROM journal WHERE task = ?1 AND seq = ?2",
             params![standing.num, number(first)?],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?,
         // A wait without entries is known by the row alone.
-        _ if run.entries.is_empty() => standing.wait_run.zip(standing.wait_at),
+        _ if run.entries.is_empty() => standing.wait_at.map(|at| (standing.wait_run, at)),
         _ => None,
     };
     if let Some((run_there, at)) = taken
-        && run_there == run.run
+        && run_there == Some(run.run)
     {
         return Ok(Some(AppendOutcome::AlreadyMine { at }));
     }

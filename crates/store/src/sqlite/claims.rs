@@ -91,19 +91,20 @@ async fn heads(store: &SqliteStore, given: Vec<Given>) -> Result<Vec<Claimed>> {
         .await?;
     let mut claimed = Vec::with_capacity(given.len());
     for (given, raw) in given.into_iter().zip(raw) {
+        let tenant = raw.tenant();
         match raw.load_head(&store.inner.payloads).await {
             Ok(head) => {
                 let Given { epoch, last_seq, inbox_seq, .. } = given;
                 claimed.push(Claimed { head, epoch, last_seq, inbox_seq });
             }
-            Err((tenant, StoreError::Unreadable(why))) => {
+            Err(StoreError::Unreadable(why)) => {
                 tracing::error!(task = %given.id, %why, "the input of a task cannot be read; the task fails");
                 let error =
                     TaskError::new(codes::JOURNAL_CORRUPT, format!("the input cannot be read: {why}"));
                 let seq = given.last_seq + 1;
                 ends::end_task(store, tenant, given.id, seq, End::Failed { error }, Spend::default()).await?;
             }
-            Err((_, error)) => return Err(error),
+            Err(error) => return Err(error),
         }
     }
     Ok(claimed)

@@ -20,9 +20,6 @@ pub(super) struct Ending {
     pub(super) spend: Spend,
 }
 
-/// No worker's run has this number: entries from outside are nobody's.
-const FROM_OUTSIDE: i64 = 0;
-
 /// Writes a terminal state and tells the parent. The caller has checked that there is none yet.
 pub(super) fn end(tx: &Tx<'_>, num: i64, last_seq: u64, ending: &Ending) -> Result<()> {
     let [input, output, cached, reasoning, cost] = rows::spend_columns(&ending.spend)?;
@@ -71,7 +68,13 @@ pub(super) async fn end_task(
                  FROM tasks t JOIN tenants n ON n.num = t.tenant WHERE t.id = ?1 AND n.id = ?2",
                 params![id.0.as_bytes(), tenant.0.as_bytes()],
                 |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, status(row, 2)?, row.get::<_, u32>(3)?, rows::count(row, 4)?))
+                    Ok((
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, i64>(1)?,
+                        status(row, 2)?,
+                        row.get::<_, u32>(3)?,
+                        rows::count(row, 4)?,
+                    ))
                 },
             )?;
             let Some((num, tenant, status, epoch, last_seq)) = found else { return Ok(EndOutcome::NotFound) };
@@ -82,8 +85,8 @@ pub(super) async fn end_task(
                 return Ok(EndOutcome::Overtaken);
             }
             tx.execute(
-                "INSERT INTO journal (task, seq, tenant, epoch, run, at, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![num, number(seq)?, tenant, epoch, FROM_OUTSIDE, tx.now, entry],
+                "INSERT INTO journal (task, seq, tenant, epoch, at, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![num, number(seq)?, tenant, epoch, tx.now, entry],
             )?;
             end(tx, num, seq, &ending)?;
             Ok(EndOutcome::Ended)

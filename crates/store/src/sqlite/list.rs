@@ -206,18 +206,15 @@ fn matching(tenant: TenantId, filter: &TaskFilter, status: TaskStatus, columns: 
 
 /// A page, newest first: the top of each status, merged; one row more than asked for, to know whether more follow.
 fn page(tenant: TenantId, filter: &TaskFilter, before: i64, limit: u32) -> (String, Vec<Column>) {
-    let mut columns = Vec::new();
-    let wanted = i64::from(limit) + 1;
+    let mut columns = vec![Column::Integer(before), Column::Integer(i64::from(limit) + 1)];
     let tops: Vec<String> = statuses(filter)
         .map(|status| {
-            format!(
-                "SELECT * FROM (SELECT m.num {} AND m.num < {before} ORDER BY m.num DESC LIMIT {wanted})",
-                matching(tenant, filter, status, &mut columns)
-            )
+            let matching = matching(tenant, filter, status, &mut columns);
+            format!("SELECT * FROM (SELECT m.num {matching} AND m.num < ?1 ORDER BY m.num DESC LIMIT ?2)")
         })
         .collect();
     let sql = format!(
-        "{} WHERE t.num IN (SELECT num FROM ({}) ORDER BY num DESC LIMIT {wanted}) ORDER BY t.num DESC",
+        "{} WHERE t.num IN (SELECT num FROM ({}) ORDER BY num DESC LIMIT ?2) ORDER BY t.num DESC",
         RawTask::SELECT,
         tops.join(" UNION ALL ")
     );

@@ -20,6 +20,7 @@ mod ends;
 mod fault;
 mod identity;
 mod inbox;
+mod journal;
 mod leases;
 mod list;
 mod options;

@@ -181,13 +181,15 @@ impl RawTask {
         Ok(row)
     }
 
-    /// Opens only what never changes; a failure comes with the tenant whose payload it is.
-    pub(super) async fn load_head(
-        self,
-        payloads: &Payloads,
-    ) -> std::result::Result<TaskHead, (TenantId, StoreError)> {
+    /// Whose it is.
+    pub(super) fn tenant(&self) -> TenantId {
+        self.row.head.tenant
+    }
+
+    /// Opens only what never changes.
+    pub(super) async fn load_head(self, payloads: &Payloads) -> Result<TaskHead> {
         let mut head = self.row.head;
-        head.input = payloads.load(head.tenant, &self.input).await.map_err(|error| (head.tenant, error))?;
+        head.input = payloads.load(head.tenant, &self.input).await?;
         Ok(head)
     }
 }

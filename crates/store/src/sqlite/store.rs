@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::connection::{self, Pragmas, Role};
 use super::payload::Payloads;
 use super::readers::Readers;
-use super::rows::{ALIVE, DRAINED, PENDING, RUNNING};
+use super::rows::{DRAINED, PENDING, PRIORITY_MS, RUNNING};
 use super::stats::{Counters, SqliteStats};
 use super::writer::Writer;
 use super::{OpenError, SqliteOptions, schema};
@@ -42,6 +42,9 @@ impl SqliteStore {
     pub fn open(options: SqliteOptions) -> std::result::Result<Self, OpenError> {
         let lock = lock(&options.data_dir)?;
         let path = options.data_dir.join("agenticai.db");
+        let blobs = options.data_dir.join("blobs");
+        make_dir(&blobs)?;
+        make_file(&path)?;
         let mut conn = connection::open(&path, Role::Writer)?;
         if let Some(pages) = options.max_pages {
             conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
@@ -55,7 +58,7 @@ impl SqliteStore {
         let readers = Readers::start(&path, options.read_connections)?;
         let writer = Writer::start(conn, lock, clock.clone(), counters.clone(), checkpoints)
             .map_err(|source| OpenError::Directory { path: options.data_dir.clone(), source })?;
-        let payloads = Payloads::new(Arc::new(DirBlobs::new(options.data_dir.join("blobs"))));
+        let payloads = Payloads::new(Arc::new(DirBlobs::new(blobs)));
         let beats = Beats::default();
         Ok(Self { inner: Arc::new(Inner { writer, readers, payloads, clock, beats, counters, pragmas }) })
     }
@@ -94,34 +97,42 @@ impl SqliteStore {
 
 /// Creates the directory and locks it against other processes. The lock ends with the process, however that ends.
 fn lock(dir: &Path) -> std::result::Result<File, OpenError> {
-    let failed = |path: &Path, source| OpenError::Directory { path: path.to_owned(), source };
+    make_dir(dir)?;
+    let file = make_file(&dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Directory { path: dir.join("lock"), source }),
+    }
+}
+
+/// A directory that only its owner can enter, also inside one that others can.
+fn make_dir(path: &Path) -> std::result::Result<(), OpenError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|e| failed(dir, e))?;
-    let path = dir.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|e| failed(&path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: dir.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(failed(&path, e)),
-    }
+    builder.create(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })
 }
 
-/// Declares the workers of earlier processes dead and makes their tasks ready. Epochs rise with the next claim, so
-/// nothing that such a worker might still send is accepted.
+/// A file that only its owner can read. SQLite gives the files that it adds the mode of the database.
+fn make_file(path: &Path) -> std::result::Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })
+}
+
+/// Declares the workers of earlier processes dead and makes their tasks ready, with their epoch raised.
 fn bury_workers(conn: &mut Connection, now: i64) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
+    // Running tasks are found through the index by status, which begins with the tenant.
     tx.execute(
-        "UPDATE tasks SET status = ?1, owner = NULL, ready_due = ?2 - priority * ?3 WHERE status = ?4",
-        params![PENDING, now, super::rows::PRIORITY_MS, RUNNING],
+        "UPDATE tasks SET status = ?1, owner = NULL, epoch = epoch + 1, ready_due = ?2 - priority * ?3
+         WHERE tenant IN (SELECT num FROM tenants) AND status = ?4",
+        params![PENDING, now, PRIORITY_MS, RUNNING],
     )?;
-    tx.execute("UPDATE workers SET state = ?1 WHERE state >= ?2 AND state < ?1", params![DRAINED, ALIVE])?;
+    tx.execute("UPDATE workers SET state = ?1 WHERE state < ?1", [DRAINED])?;
     tx.commit()
 }

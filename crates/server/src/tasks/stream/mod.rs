@@ -47,7 +47,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
     ),
     responses((
         status = 200, description = "The events", content_type = "text/event-stream",
-        body = inline(EventData)
+        body = TaskEvent
     ))
 )]
 pub(crate) async fn stream_task(
@@ -82,11 +82,11 @@ pub(crate) async fn stream_task(
     Ok(([("x-accel-buffering", "no")], sse).into_response())
 }
 
-/// The data of an event, by the event's name.
-#[derive(utoipa::ToSchema)]
-#[schema(example = json!("event: token\ndata: {\"step\": \"1\", \"epoch\": 1, \"attempt\": 1, \"offset\": 0, \"text\": \"Hel\"}"))]
+/// The data of an event; the event's name, which is the title here, says of which shape.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
 #[expect(dead_code, reason = "it describes the stream in the OpenAPI document and is never made")]
-enum EventData {
+enum TaskEvent {
     #[schema(title = "entry")]
     Entry(EntryEvent),
     #[schema(title = "token")]
@@ -98,7 +98,7 @@ enum EventData {
     #[schema(title = "reset")]
     Reset(ResetEvent),
     #[schema(title = "end")]
-    End(EndEvent),
+    End(Box<EndEvent>),
 }
 
 /// An event with JSON data.

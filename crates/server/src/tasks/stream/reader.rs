@@ -88,9 +88,7 @@ impl Reader {
                 if let Err(error) = self.catch_up().await {
                     tracing::warn!(task = %self.task, ?error, "a stream could not read on");
                     let stopping = self.api.shutdown.clone();
-                    if stopping.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
-                        return None;
-                    }
+                    stopping.run_until_cancelled(tokio::time::sleep(PAUSE)).await?;
                 }
                 continue;
             }

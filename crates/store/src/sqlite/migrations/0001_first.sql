@@ -122,7 +122,8 @@ CREATE TABLE journal (
     seq         INTEGER NOT NULL,
     tenant      INTEGER NOT NULL,
     epoch       INTEGER NOT NULL,
-    run         INTEGER NOT NULL,
+    -- The worker's number for the run; NULL where the entry came from outside.
+    run         INTEGER,
     at          INTEGER NOT NULL,
     entry       BLOB NOT NULL
 ) STRICT;
