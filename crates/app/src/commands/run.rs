@@ -36,7 +36,9 @@ pub async fn perform(context: &Context, args: Run) -> Result {
     };
     let Some(node) = node else { return ran };
     let interrupted = matches!(ran, Ok(Exit::Interrupted));
-    if !interrupted && node.is_used() {
+    // The own connections have just been closed, which the server may not have noticed yet.
+    let alone = tokio::time::timeout(Duration::from_secs(1), node.unused()).await.is_ok();
+    if !interrupted && !alone {
         note(
             &context
                 .err

@@ -144,17 +144,12 @@ impl Node {
         &self.model
     }
 
-    /// Whether anybody is connected.
-    pub fn is_used(&self) -> bool {
-        self.connections.open() > 0
-    }
-
     /// Returns when nobody is connected any more. Somebody who only changes connections does not count as gone.
     pub async fn unused(&self) {
         loop {
             self.connections.none().await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            if !self.is_used() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if self.connections.open() == 0 {
                 return;
             }
         }
