@@ -10,7 +10,7 @@ use agenticai_domain::task::TaskInput;
 use agenticai_wire::{AgentView, CreateTaskRequest, TaskView};
 
 use super::Context;
-use super::follow::{Follow, People};
+use super::follow::{Follow, Followed, People};
 use super::{agent, finish::finish};
 use crate::cli::Run;
 use crate::client::{Client, Path, Probe, probe, server};
@@ -114,17 +114,19 @@ async fn run(
         people: if talks { People::Ask } else { People::End },
         patience: PATIENCE,
     };
-    let followed = follow.to_the_end(Story::new(context.err, model), &mut screen, |_| {}).await?;
+    let followed = follow.until_end(Story::new(context.err, model), &mut screen, |_| {}).await?;
     if json {
         let task: TaskView = client.get(Path::to(&["api", "v1", "tasks", &task.id.to_string()])).await?;
         context.print_json(&task)?;
     }
-    let resume = if own_server {
-        "The task is kept, and goes on where it stands as soon as a server runs."
-    } else {
-        "The task goes on in the server."
+    let resume = match (own_server, &followed) {
+        (true, _) => {
+            Some("The task is kept, and goes on where it stands as soon as a server runs: `agenticai up`.")
+        }
+        (false, Followed::Interrupted) => Some("The task goes on in the server."),
+        (false, _) => None,
     };
-    finish(context, &mut screen, task.id, followed, !json, Some(resume))
+    finish(context, &mut screen, task.id, followed, !json, resume)
 }
 
 /// The server that answers, or one in this process. Two commands that start at once agree on one: whoever has the lock

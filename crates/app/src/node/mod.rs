@@ -192,7 +192,7 @@ fn remarks(context: &Context, parts: &Parts) -> Vec<String> {
         ));
     }
     let allow = &context.loaded.settings.egress_allow;
-    if let Some(wide) = allow.iter().find(|entry| matches!(entry.as_str(), "*" | "0.0.0.0/0" | "::/0")) {
+    if let Some(wide) = allow.iter().find(|entry| matches!(entry.as_str(), "0.0.0.0/0" | "::/0")) {
         remarks.push(format!(
             "egress.allow holds `{wide}`: tools may reach every address, private ones included"
         ));
