@@ -50,15 +50,6 @@ impl Home {
         replace(&self.key_file(), format!("{key}\n").as_bytes())
     }
 
-    /// Creates the directory, for its owner alone.
-    pub fn create(&self) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.0)
-    }
-
     /// Who serves, as it said at its start. A process that was killed leaves its file behind: ask the address.
     pub fn server(&self) -> Option<ServerFile> {
         let text = fs::read(self.0.join("server.json")).ok()?;
@@ -104,9 +95,8 @@ mod tests {
     #[test]
     fn a_key_is_kept_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::at(dir.path().join("deep").join("home"));
+        let home = Home::at(dir.path());
         assert_eq!(home.key().unwrap(), None);
-        home.create().unwrap();
         home.keep_key("ak_1").unwrap();
         home.keep_key("ak_2").unwrap();
         assert_eq!(home.key().unwrap().as_deref(), Some("ak_2"));
@@ -115,7 +105,6 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode(&home.key_file()), 0o600);
-            assert_eq!(mode(home.path()), 0o700);
         }
     }
 

@@ -37,6 +37,9 @@ async fn apply_files(context: &Context, files: &[PathBuf]) -> Result {
             for line in describe(&view) {
                 print(&line);
             }
+            for warning in &view.warnings {
+                print(&context.out.warn(&format!("  note: {warning}")));
+            }
         }
         applied.push(view);
     }

@@ -51,7 +51,7 @@ pub struct Follow {
 
 impl Follow {
     /// Follows to the end. `each` sees every event before it is shown.
-    pub async fn to_the_end(
+    pub async fn until_end(
         self,
         mut story: Story,
         screen: &mut Screen,

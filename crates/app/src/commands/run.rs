@@ -10,7 +10,7 @@ use agenticai_domain::task::TaskInput;
 use agenticai_wire::{AgentView, CreateTaskRequest, TaskView};
 
 use super::Context;
-use super::follow::{Follow, People};
+use super::follow::{Follow, Followed, People};
 use super::{agent, finish::finish};
 use crate::cli::Run;
 use crate::client::{Client, Path, Probe, probe, server};
@@ -36,7 +36,9 @@ pub async fn perform(context: &Context, args: Run) -> Result {
     };
     let Some(node) = node else { return ran };
     let interrupted = matches!(ran, Ok(Exit::Interrupted));
-    if !interrupted && node.is_used() {
+    // The own connections have just been closed, which the server may not have noticed yet.
+    let alone = tokio::time::timeout(Duration::from_secs(1), node.unused()).await.is_ok();
+    if !interrupted && !alone {
         note(
             &context
                 .err
@@ -47,7 +49,14 @@ pub async fn perform(context: &Context, args: Run) -> Result {
             _ = tokio::signal::ctrl_c() => {}
         }
     }
-    node.stop(SHORT_DRAIN, CancellationToken::new()).await;
+    let hurry = CancellationToken::new();
+    let again = hurry.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            again.cancel();
+        }
+    });
+    node.stop(hurry).await;
     ran
 }
 
@@ -105,17 +114,19 @@ async fn run(
         people: if talks { People::Ask } else { People::End },
         patience: PATIENCE,
     };
-    let followed = follow.to_the_end(Story::new(context.err, model), &mut screen, |_| {}).await?;
+    let followed = follow.until_end(Story::new(context.err, model), &mut screen, |_| {}).await?;
     if json {
         let task: TaskView = client.get(Path::to(&["api", "v1", "tasks", &task.id.to_string()])).await?;
         context.print_json(&task)?;
     }
-    let resume = if own_server {
-        "The task is kept, and goes on where it stands as soon as a server runs."
-    } else {
-        "The task goes on in the server."
+    let resume = match (own_server, &followed) {
+        (true, _) => {
+            Some("The task is kept, and goes on where it stands as soon as a server runs: `agenticai up`.")
+        }
+        (false, Followed::Interrupted) => Some("The task goes on in the server."),
+        (false, _) => None,
     };
-    finish(context, &mut screen, task.id, followed, !json, Some(resume))
+    finish(context, &mut screen, task.id, followed, !json, resume)
 }
 
 /// The server that answers, or one in this process. Two commands that start at once agree on one: whoever has the lock
@@ -139,7 +150,7 @@ async fn client_or_node(context: &Context, no_wait: bool) -> Result<(Client, Opt
             ));
         }
         crate::node::start_logging(context, true);
-        match Node::start(context, Port::PreferConfigured).await {
+        match Node::start(context, Port::PreferConfigured, SHORT_DRAIN).await {
             Ok(node) => {
                 let key = context.home_key()?;
                 for remark in node.remarks() {

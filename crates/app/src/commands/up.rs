@@ -12,7 +12,8 @@ use crate::render::{note, print, program};
 /// Serves.
 pub async fn perform(context: &Context) -> Result {
     start_logging(context, false);
-    let mut node = match Node::start(context, Port::Configured).await {
+    let drain = context.loaded.settings.worker.drain;
+    let mut node = match Node::start(context, Port::Configured, drain).await {
         Ok(node) => node,
         Err(error) => return Err(explain(context, error).await),
     };
@@ -21,7 +22,6 @@ pub async fn perform(context: &Context) -> Result {
         () = asked_to_stop() => None,
         failure = node.broken() => Some(failure),
     };
-    let drain = context.loaded.settings.worker.drain;
     let hurry = CancellationToken::new();
     if broken.is_none() {
         note(&format!(
@@ -34,7 +34,7 @@ pub async fn perform(context: &Context) -> Result {
             hurry.cancel();
         });
     }
-    node.stop(drain, hurry).await;
+    node.stop(hurry).await;
     broken.map_or(Ok(Exit::Ok), Err)
 }
 

@@ -19,7 +19,7 @@ pub use layers::{DEFAULTS, Environment, FlagValue};
 pub use reader::Shown;
 pub use settings::{LogFormat, Settings};
 pub use source::{Mistake, Mistakes, Source};
-pub use tables::{McpServer, Provider, ProviderDialect};
+pub use tables::{Provider, ProviderDialect};
 
 use layers::{Layers, usual_file};
 use reader::Reader;

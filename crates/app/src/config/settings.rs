@@ -121,7 +121,7 @@ impl Settings {
                 max_attempts: u32::try_from(reader.number("models.max_attempts", 1..=100)).unwrap_or(1),
                 default: reader.text("models.default"),
             },
-            egress_allow: reader.list("egress.allow"),
+            egress_allow: egress_allow(reader),
             secrets_dir: reader.text("secrets.dir").map(PathBuf::from),
             providers: tables::providers(reader),
             prices: tables::prices(reader),
@@ -135,8 +135,7 @@ impl Settings {
 fn log_level(reader: &mut Reader<'_>) -> String {
     let level = reader.text("log.level").unwrap_or_else(|| "info".to_owned());
     if let Err(why) = level.parse::<tracing_subscriber::filter::Targets>() {
-        let source =
-            reader.shown.iter().find(|s| s.path == "log.level").map_or(Source::Default, |s| s.source.clone());
+        let source = source_of(reader, "log.level");
         reader.wrong(
             &source,
             "log.level",
@@ -144,6 +143,22 @@ fn log_level(reader: &mut Reader<'_>) -> String {
         );
     }
     level
+}
+
+fn egress_allow(reader: &mut Reader<'_>) -> Vec<String> {
+    let entries = reader.list("egress.allow");
+    if let Err(mistakes) = agenticai_agent::tools::egress::EgressPolicy::parse(&entries, true) {
+        let source = source_of(reader, "egress.allow");
+        for mistake in mistakes {
+            reader.wrong(&source, "egress.allow", mistake.to_string());
+        }
+    }
+    entries
+}
+
+/// Where the value of a setting came from that was read already.
+fn source_of(reader: &Reader<'_>, path: &str) -> Source {
+    reader.shown.iter().find(|shown| shown.path == path).map_or(Source::Default, |shown| shown.source.clone())
 }
 
 /// The data directory, and where the platform keeps such things if nobody said.

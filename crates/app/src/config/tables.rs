@@ -41,12 +41,12 @@ pub struct Price {
     pub provider: Option<String>,
     /// Tokens read.
     pub input: f64,
-    /// Tokens read that the provider had cached.
-    pub cached_input: f64,
+    /// Tokens read that the provider had cached; absent: as `input`.
+    pub cached_input: Option<f64>,
+    /// Tokens read that the provider put into its cache; absent: as `input`.
+    pub cache_write: Option<f64>,
     /// Tokens written.
     pub output: f64,
-    /// The user's name for this state of the prices.
-    pub version: Option<String>,
 }
 
 /// An MCP server that agents refer to by its name.
@@ -125,22 +125,15 @@ pub fn prices(reader: &mut Reader<'_>) -> Vec<Price> {
             continue;
         };
         let mut fields = Fields { reader, path, source: row.source, table };
-        fields.allow(&["model", "provider", "input", "cached_input", "output", "version"]);
+        fields.allow(&["model", "provider", "input", "cached_input", "cache_write", "output"]);
         let model = fields.text("model").or_else(|| fields.missing("model", "the model's name"));
         let input = fields.dollars("input").or_else(|| fields.missing("input", "dollars per million tokens"));
         let output =
             fields.dollars("output").or_else(|| fields.missing("output", "dollars per million tokens"));
-        let (cached, provider) = (fields.dollars("cached_input"), fields.text("provider"));
-        let version = fields.text("version");
+        let (cached_input, cache_write) = (fields.dollars("cached_input"), fields.dollars("cache_write"));
+        let provider = fields.text("provider");
         if let (Some(model), Some(input), Some(output)) = (model, input, output) {
-            found.push(Price {
-                model,
-                provider,
-                input,
-                cached_input: cached.unwrap_or(input),
-                output,
-                version,
-            });
+            found.push(Price { model, provider, input, cached_input, cache_write, output });
         }
     }
     found

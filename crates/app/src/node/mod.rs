@@ -10,6 +10,7 @@ mod choice;
 mod identity;
 mod listen;
 mod logging;
+mod parts_config;
 mod store_metrics;
 mod wiring;
 
@@ -76,8 +77,8 @@ pub struct Node {
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 impl Node {
-    /// Starts everything. When it returns, the API answers.
-    pub async fn start(context: &Context, port: Port) -> Result<Self, StartError> {
+    /// Starts everything. When it returns, the API answers. `drain` is what steps in flight get at the end.
+    pub async fn start(context: &Context, port: Port, drain: Duration) -> Result<Self, StartError> {
         let settings = &context.loaded.settings;
         let wanted = settings.server.port;
         let bound = match listen::bind(wanted).await {
@@ -97,7 +98,7 @@ impl Node {
         })?;
         let url = format!("http://localhost:{port}");
         let closing = CancellationToken::new();
-        let (parts, router) = wiring::assemble(context, &closing).await?;
+        let (parts, router) = wiring::assemble(context, drain, &closing).await?;
         let connections = Connections::default();
         let serving = listeners
             .into_iter()
@@ -143,17 +144,12 @@ impl Node {
         &self.model
     }
 
-    /// Whether anybody is connected.
-    pub fn is_used(&self) -> bool {
-        self.connections.open() > 0
-    }
-
     /// Returns when nobody is connected any more. Somebody who only changes connections does not count as gone.
     pub async fn unused(&self) {
         loop {
             self.connections.none().await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            if !self.is_used() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if self.connections.open() == 0 {
                 return;
             }
         }
@@ -167,10 +163,11 @@ impl Node {
         }
     }
 
-    /// Stops: steps in flight get `drain`, or less once `hurry` is cancelled; then tasks are handed back.
-    pub async fn stop(mut self, drain: Duration, hurry: CancellationToken) {
+    /// Stops: steps in flight get the drain time and open `once` calls their own, or less once `hurry` is cancelled;
+    /// then tasks are handed back.
+    pub async fn stop(mut self, hurry: CancellationToken) {
         self.closing.cancel();
-        self.parts.drain(drain, hurry).await;
+        self.parts.drain(hurry).await;
         for serving in self.serving {
             let abort = serving.abort_handle();
             if tokio::time::timeout(LAST_ANSWERS, serving).await.is_err() {
@@ -195,7 +192,7 @@ fn remarks(context: &Context, parts: &Parts) -> Vec<String> {
         ));
     }
     let allow = &context.loaded.settings.egress_allow;
-    if let Some(wide) = allow.iter().find(|entry| matches!(entry.as_str(), "*" | "0.0.0.0/0" | "::/0")) {
+    if let Some(wide) = allow.iter().find(|entry| matches!(entry.as_str(), "0.0.0.0/0" | "::/0")) {
         remarks.push(format!(
             "egress.allow holds `{wide}`: tools may reach every address, private ones included"
         ));

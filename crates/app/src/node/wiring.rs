@@ -7,72 +7,76 @@ use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use agenticai_agent::models::{
-    ApiKey, Dialect, Models, ModelsConfig, PriceRow, ProviderConfig, RetrySettings,
-};
+use agenticai_agent::models::Models;
 use agenticai_agent::secrets::Secrets;
-use agenticai_agent::tools::egress::EgressPolicy;
-use agenticai_agent::tools::{McpServerConfig, Tools, ToolsConfig};
+use agenticai_agent::tools::Tools;
 use agenticai_broker::{Broker, MemoryBroker};
 use agenticai_server::{ApiSettings, ApiState, Metrics};
 use agenticai_store::sqlite::{OpenError, SqliteOptions, SqliteStore};
-use agenticai_store::{AgentSelector, Agents, NewAgentVersion, Store, StoreError};
+use agenticai_store::{AgentSelector, NewAgentVersion, Store, StoreError};
 use agenticai_worker::{RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics};
 
-use super::StartError;
 use super::abilities::Installed;
-use super::assistant;
 use super::choice::{Choice, choose};
 use super::identity::{Owner, owner};
 use super::store_metrics::StoreMetrics;
+use super::{StartError, assistant, parts_config};
 use crate::commands::Context;
-use crate::config::{McpServer, Provider, ProviderDialect, Settings};
+use crate::config::Settings;
 use crate::exit::Failure;
 
 /// The parts of a node that have to be stopped.
 pub struct Parts {
     /// Whose installation it is.
     pub owner: Owner,
-    model: String,
+    /// Which model was chosen.
+    pub choice: Choice,
     store: SqliteStore,
     stop: Stop,
-    worker: JoinHandle<Result<(), StoreError>>,
+    worker: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
-/// Puts the parts together.
+/// Puts the parts together and sets the worker to work.
 pub async fn assemble(
     context: &Context,
+    drain: Duration,
     closing: &CancellationToken,
 ) -> Result<(Parts, axum::Router), StartError> {
     let settings = &context.loaded.settings;
-    let embedded = open(settings).await?;
-    let store: Arc<dyn Store> = Arc::new(embedded.clone());
+    // Looking for models on this machine and opening the database take their time side by side.
+    let options = SqliteOptions::new(context.home.path());
+    let opening = tokio::task::spawn_blocking(move || SqliteStore::open(options));
+    let (opened, choice) = tokio::join!(opening, choose(settings, &context.loaded.environment));
+    let sqlite = opened
+        .map_err(|error| Failure::failed(format!("the store cannot be opened: {error}")))?
+        .map_err(|error| match error {
+            OpenError::Locked { .. } => StartError::InUse(Failure::failed(error.to_string())),
+            error => StartError::Failed(Failure::failed(error.to_string())),
+        })?;
+    let store: Arc<dyn Store> = Arc::new(sqlite.clone());
     let owner = owner(store.as_ref(), &context.home).await?;
-    let choice = choose(settings, &context.loaded.environment).await;
-    let secrets = Secrets::new(settings.secrets_dir.clone());
-    let models = models(settings, &choice, &secrets)?;
-    let tools = tools(settings, secrets)?;
-    keep_assistant(&embedded, &tools, &owner, &choice.model).await?;
 
-    let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::default());
+    let secrets = Secrets::new(settings.secrets_dir.clone());
+    let models = Models::new(parts_config::models(settings, &choice, &secrets)?)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let tools = Tools::new(parts_config::tools(settings, secrets)?)
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    keep_assistant(store.as_ref(), &tools, &owner, &choice.model).await;
+
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let worker_metrics = Arc::new(WorkerMetrics::default());
     worker_metrics.register(&mut registry);
-    registry.register_collector(Box::new(StoreMetrics(embedded.clone())));
+    registry.register_collector(Box::new(StoreMetrics(sqlite.clone())));
 
+    let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::default());
     let stop = Stop::default();
     let worker = Worker {
-        store: store.clone(),
-        broker: broker.clone(),
+        store: Arc::clone(&store),
+        broker: Arc::clone(&broker),
         performer: Arc::new(RealPerformer { models: models.clone(), tools: tools.clone() }),
         metrics: worker_metrics,
-        config: WorkerConfig {
-            name: format!("up-{}", std::process::id()),
-            concurrency: settings.worker.concurrency as usize,
-            lease_ttl: settings.worker.lease_ttl,
-            drain: settings.worker.drain,
-        },
+        config: worker_config(settings, drain),
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
     let router = agenticai_server::router(ApiState {
@@ -84,176 +88,78 @@ pub async fn assemble(
         metrics,
         shutdown: closing.clone(),
     });
-    let model = format!("{} ({})", choice.model, choice.because);
-    Ok((Parts { owner, model, store: embedded, stop, worker }, router))
+    Ok((Parts { owner, choice, store: sqlite, stop, worker: Some(worker) }, router))
+}
+
+fn worker_config(settings: &Settings, drain: Duration) -> WorkerConfig {
+    WorkerConfig {
+        name: format!("up-{}", std::process::id()),
+        concurrency: settings.worker.concurrency as usize,
+        lease_ttl: settings.worker.lease_ttl,
+        drain,
+    }
+}
+
+/// Sees to it that `assistant` exists and asks for the model that was chosen. Without it everything else works, so a
+/// failure is said and no reason not to start.
+async fn keep_assistant(store: &dyn Store, tools: &Tools, owner: &Owner, model: &str) {
+    let keep = async {
+        let spec = assistant::spec(model).map_err(|error| error.to_string())?;
+        let tenant = owner.principal.tenant;
+        let named = AgentSelector::Name(spec.name.clone());
+        let stored = store.agent(tenant, named, None).await.map_err(|error| error.to_string())?;
+        if !assistant::is_outdated(stored.as_ref(), &spec) {
+            return Ok(());
+        }
+        let tools = tools.resolve(&spec).await.map_err(|mistakes| format!("{mistakes:?}"))?;
+        let new = NewAgentVersion { tenant, spec, tools, created_by: Some(owner.principal.user) };
+        store.put_agent(new).await.map(drop).map_err(|error| error.to_string())
+    };
+    let kept: Result<(), String> = keep.await;
+    if let Err(why) = kept {
+        tracing::warn!(%why, "the built-in agent `{}` cannot be stored", assistant::NAME);
+    }
 }
 
 impl Parts {
     /// Which model `assistant` uses, and why.
     pub fn model_line(&self) -> String {
-        self.model.clone()
+        format!("{} ({})", self.choice.model, self.choice.because)
     }
 
     /// Returns when the worker has ended.
     pub async fn worker_ended(&mut self) -> Result<(), String> {
-        match (&mut self.worker).await {
-            Ok(result) => result.map_err(|why| why.to_string()),
-            Err(why) => Err(why.to_string()),
+        let Some(worker) = &mut self.worker else { return Ok(()) };
+        let ended = worker.await;
+        self.worker = None;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
-    /// Stops claiming and gives steps in flight `within`, or less once `hurry` is cancelled.
-    pub async fn drain(&mut self, within: Duration, hurry: CancellationToken) {
+    /// Stops claiming. The worker gives steps in flight the drain time and open `once` calls their own time-out; once
+    /// `hurry` is cancelled it hands everything back at once.
+    pub async fn drain(&mut self, hurry: CancellationToken) {
         self.stop.drain.cancel();
-        let drained = tokio::time::timeout(within, hurry.cancelled());
-        tokio::select! {
-            _ = &mut self.worker => return,
-            hurried = drained => {
-                if hurried.is_ok() {
-                    self.stop.now.cancel();
-                }
-            }
-        }
-        // What is left now are `once` calls within their own time-out, unless somebody is in a hurry.
-        tokio::select! {
-            _ = &mut self.worker => {}
-            () = async {
-                hurry.cancelled().await;
+        let in_time = hurry.run_until_cancelled(self.worker_ended()).await;
+        let ended = match in_time {
+            Some(ended) => ended,
+            None => {
                 self.stop.now.cancel();
-                std::future::pending::<()>().await;
-            } => {}
+                self.worker_ended().await
+            }
+        };
+        if let Err(why) = ended {
+            tracing::error!(%why, "the worker ended with an error; its tasks go on at the next start");
         }
     }
 
     /// Closes the store.
     pub async fn close(self) {
         if let Err(error) = self.store.close().await {
-            tracing::warn!(%error, "the store did not close cleanly; what was acknowledged is safe");
+            tracing::error!(%error, "the store did not close cleanly; what was accepted is kept all the same");
         }
     }
-}
-
-async fn open(settings: &Settings) -> Result<SqliteStore, StartError> {
-    let options = SqliteOptions::new(&settings.data_dir);
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(options)).await;
-    match opened {
-        Ok(Ok(store)) => Ok(store),
-        Ok(Err(error @ OpenError::Locked { .. })) => {
-            Err(StartError::InUse(Failure::failed(error.to_string())))
-        }
-        Ok(Err(error)) => Err(StartError::Failed(Failure::failed(error.to_string()))),
-        Err(error) => {
-            Err(StartError::Failed(Failure::failed(format!("the store cannot be opened: {error}"))))
-        }
-    }
-}
-
-fn models(settings: &Settings, choice: &Choice, secrets: &Secrets) -> Result<Models, Failure> {
-    let providers = choice
-        .providers
-        .iter()
-        .map(|provider| provider_config(provider, choice, secrets))
-        .collect::<Result<Vec<_>, Failure>>()?;
-    let prices = settings
-        .prices
-        .iter()
-        .map(|price| PriceRow {
-            provider: price.provider.clone(),
-            model: price.model.clone(),
-            input: price.input,
-            cached_input: Some(price.cached_input),
-            cache_write: None,
-            output: price.output,
-            up_to_input_tokens: None,
-        })
-        .collect();
-    let config = ModelsConfig {
-        providers,
-        prices,
-        connect_timeout: settings.models.connect_timeout,
-        default_first_token_timeout: settings.models.first_token_timeout,
-        default_timeout: settings.models.timeout,
-        retry: RetrySettings { max_attempts: settings.models.max_attempts, ..RetrySettings::default() },
-        practice: choice.practice,
-    };
-    Models::new(config).map_err(|error| Failure::usage(error.to_string()))
-}
-
-fn provider_config(
-    provider: &Provider,
-    choice: &Choice,
-    secrets: &Secrets,
-) -> Result<ProviderConfig, Failure> {
-    let api_key = match &provider.api_key {
-        None => None,
-        Some(reference) => {
-            let value = secrets
-                .resolve(reference)
-                .map_err(|why| Failure::usage(format!("providers.{}.api_key: {why}", provider.name)))?;
-            let variable = reference.trim_start_matches("${secret:").trim_end_matches('}');
-            let named = if variable == reference { "api_key" } else { variable };
-            Some(ApiKey::new(value, named))
-        }
-    };
-    let models = choice.models.iter().find(|(name, _)| *name == provider.name);
-    Ok(ProviderConfig {
-        name: provider.name.clone(),
-        dialect: match provider.dialect {
-            ProviderDialect::OpenAi => Dialect::OpenAi,
-            ProviderDialect::Anthropic => Dialect::Anthropic,
-        },
-        base_url: provider.url.clone(),
-        api_key,
-        serves_any: provider.serves_any,
-        models: models.map(|(_, models)| models.clone()).unwrap_or_default(),
-        streaming: provider.stream,
-    })
-}
-
-fn tools(settings: &Settings, secrets: Secrets) -> Result<Tools, Failure> {
-    let egress = EgressPolicy::parse(&settings.egress_allow, true).map_err(|mistakes| {
-        let lines: Vec<String> = mistakes.iter().map(|m| format!("egress.allow: {m}")).collect();
-        Failure::usage(lines.join("\n"))
-    })?;
-    let server = |server: &McpServer| McpServerConfig {
-        command: server.command.clone(),
-        env: server.env.clone(),
-        url: server.url.clone(),
-        headers: server.headers.clone(),
-    };
-    let config = ToolsConfig {
-        egress,
-        secrets,
-        mcp_servers: settings.mcp.iter().map(|(name, of)| (name.clone(), server(of))).collect(),
-        // `up` listens on loopback addresses only: whoever reaches it may start programs anyway.
-        allow_stdio: true,
-        max_once_timeout: settings.worker.max_once_timeout,
-        lookup: None,
-    };
-    Tools::new(config).map_err(|error| Failure::failed(error.to_string()))
-}
-
-/// Applies the built-in agent where there is none, or where its model has changed and nothing else.
-async fn keep_assistant(
-    store: &SqliteStore,
-    tools: &Tools,
-    owner: &Owner,
-    model: &str,
-) -> Result<(), Failure> {
-    let failed = |why: String| Failure::failed(format!("the built-in agent cannot be stored: {why}"));
-    let spec = assistant::spec(model).map_err(|why| failed(why.to_string()))?;
-    let tenant = owner.principal.tenant;
-    let stored = store
-        .agent(tenant, AgentSelector::Name(assistant::NAME.to_owned()), None)
-        .await
-        .map_err(|why| failed(why.to_string()))?;
-    if !assistant::is_outdated(stored.as_ref(), &spec) {
-        return Ok(());
-    }
-    let tools = tools.resolve(&spec).await.map_err(|mistakes| {
-        failed(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    })?;
-    let version = NewAgentVersion { tenant, spec, tools, created_by: Some(owner.principal.user) };
-    store.put_agent(version).await.map_err(|why| failed(why.to_string()))?;
-    Ok(())
 }

@@ -178,7 +178,8 @@ impl Story {
             }
             Entry::TimerFired(fired) => {
                 self.waiting.retain(|wait| wait.step != fired.step);
-                shows.push(self.line(fired.step, &self.style.dim("the time has come")));
+                let text = format!("{} → the time has come", self.call_text(fired.step));
+                shows.push(self.line(fired.step, &text));
             }
             Entry::Ended(_) => {}
         }

@@ -45,7 +45,8 @@ pub fn outcome_line(task: &TaskView, style: Style) -> String {
 
 /// What to say when the stand-in has answered.
 pub fn practice_hint(task: &TaskView) -> Option<&'static str> {
-    (task.provider.as_deref() == Some("practice")).then_some(
+    let answered = task.provider.as_deref() == Some("practice") && task.status == TaskStatus::Completed;
+    answered.then_some(
         "The built-in practice model answered: it calls tools and cannot think. For a real model set OPENAI_API_KEY, \
          ANTHROPIC_API_KEY, or AGENTICAI_MODEL_URL (an OpenAI-compatible server, with its /v1).",
     )

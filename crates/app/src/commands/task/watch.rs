@@ -36,7 +36,7 @@ pub async fn perform(context: &Context, client: Client, task: TaskId) -> Result 
             print(&line.to_string());
         }
     };
-    let followed = follow.to_the_end(story, &mut screen, each).await?;
+    let followed = follow.until_end(story, &mut screen, each).await?;
     finish(context, &mut screen, task, followed, !json, None)
 }
 

@@ -64,7 +64,7 @@ fn a_turn_with_calls_is_told_in_lines() {
 }
 
 #[test]
-fn the_last_answer_is_left_to_the_end() {
+fn the_last_answer_is_left_until_end() {
     assert!(!lines(&mut story("m-1"), &[turn(1, "local", "The answer.", json!([]))]).contains("The answer."));
 }
 

@@ -1,0 +1,12 @@
+//! The binary as its users meet it: real processes, real directories, real ports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod home;
+
+mod configuration;
+mod durable;
+mod exits;
+mod people;
+mod run;
+mod up;
