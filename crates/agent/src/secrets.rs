@@ -13,7 +13,9 @@ pub struct Secrets {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The reference is not closed or its name does not fit.
-    #[error("`{0}` is no reference to a secret: write ${{secret:NAME}} with A-Z, a-z, 0-9, `_`, `-` and `.` in NAME")]
+    #[error(
+        "`{0}` is no reference to a secret: write ${{secret:NAME}} with A-Z, a-z, 0-9, `_`, `-` and `.` in NAME"
+    )]
     Malformed(String),
     /// There is no such secret.
     #[error("the secret `{0}` is not set: put it into the environment or the directory of secrets")]
@@ -35,7 +37,9 @@ impl Secrets {
         while let Some(at) = rest.find(OPEN) {
             done.push_str(&rest[..at]);
             let after = &rest[at + OPEN.len()..];
-            let end = after.find('}').ok_or_else(|| SecretError::Malformed(rest[at..].chars().take(40).collect()))?;
+            let end = after
+                .find('}')
+                .ok_or_else(|| SecretError::Malformed(rest[at..].chars().take(40).collect()))?;
             done.push_str(&self.get(&after[..end])?);
             rest = &after[end + 1..];
         }
@@ -44,7 +48,10 @@ impl Secrets {
     }
 
     /// Replaces every reference in the values of a map.
-    pub fn resolve_map(&self, map: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, SecretError> {
+    pub fn resolve_map(
+        &self,
+        map: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, SecretError> {
         map.iter().map(|(name, value)| Ok((name.clone(), self.resolve(value)?))).collect()
     }
 
@@ -73,7 +80,10 @@ mod tests {
         let dir = tempfile::tempdir()?;
         std::fs::write(dir.path().join("TOKEN"), "s3cret\n")?;
         let secrets = Secrets::new(Some(dir.path().to_owned()));
-        assert_eq!(secrets.resolve("Bearer ${secret:TOKEN}, twice ${secret:TOKEN}")?, "Bearer s3cret, twice s3cret");
+        assert_eq!(
+            secrets.resolve("Bearer ${secret:TOKEN}, twice ${secret:TOKEN}")?,
+            "Bearer s3cret, twice s3cret"
+        );
         assert_eq!(secrets.resolve("${secret:NO_SUCH_ONE}"), Err(SecretError::Missing("NO_SUCH_ONE".into())));
         assert!(matches!(secrets.resolve("${secret:../etc/passwd}"), Err(SecretError::Malformed(_))));
         assert!(matches!(secrets.resolve("${secret:OPEN"), Err(SecretError::Malformed(_))));

@@ -72,8 +72,7 @@ impl Broker for MemoryBroker {
         let mut streams = self.streams();
         // Streams whose readers left without another event are swept here, where the map would grow.
         streams.retain(|_, stream| stream.receiver_count() > 0);
-        let reader =
-            streams.entry(task).or_insert_with(|| broadcast::Sender::new(STREAM_EVENTS)).subscribe();
+        let reader = streams.entry(task).or_insert_with(|| broadcast::Sender::new(STREAM_EVENTS)).subscribe();
         self.streaming.store(streams.len(), Ordering::Relaxed);
         reader
     }

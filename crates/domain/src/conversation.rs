@@ -26,7 +26,7 @@ pub enum Message<'a> {
         /// The tool.
         name: &'a str,
         /// Text as it is, other values to be shown as JSON.
-        content: &'a Value,
+        content: std::borrow::Cow<'a, Value>,
         /// Whether it failed.
         is_error: bool,
     },

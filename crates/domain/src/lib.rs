@@ -14,3 +14,6 @@ pub mod schema;
 pub mod spec;
 pub mod task;
 pub mod usage;
+
+#[cfg(test)]
+mod simulation;

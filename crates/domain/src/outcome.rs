@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::ids::StepId;
+use crate::ids::{AgentId, StepId};
 use crate::journal::{CallOutcome, ModelAttempt};
 use crate::task::TaskError;
 use crate::usage::Spend;
@@ -13,7 +13,23 @@ pub enum Outcome {
     /// A model call ended.
     Model(ModelOutcome),
     /// A tool call ended.
-    Tool(ToolOutcome),
+    Tool {
+        /// The journaled attempt that was performed: an outcome says nothing of a later one.
+        attempt: u32,
+        /// What came of it.
+        outcome: ToolOutcome,
+    },
+    /// The agent that a child task is to run was looked up.
+    Child(ChildOutcome),
+}
+
+/// The agent of a child task that is about to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildOutcome {
+    /// The call of `run_agent`.
+    pub step: StepId,
+    /// The agent and its newest version, or why there is none: told to the model.
+    pub agent: Result<(AgentId, u32), String>,
 }
 
 /// The end of a model call.

@@ -1,1 +1,71 @@
-//! placeholder
+//! The HTTP API.
+//!
+//! A request passes [`request`] (its id, its log line, its metrics, panics), the login of [`auth`], the checks of
+//! [`extract`], and then the one handler that is named for it: `tasks/create`, `agents/put` and so on. Every error is
+//! a problem of the table in [`problem`]. Handlers hold no state of their own: what they know comes from the store,
+//! and the caches in [`state`] can be lost at any time.
+//!
+//! The server knows no worker: it writes to the store, hints through the broker, and streams what the journal says.
+
+mod abilities;
+mod agents;
+mod auth;
+mod docs;
+mod extract;
+mod health;
+mod metrics;
+mod openapi;
+mod problem;
+mod request;
+mod state;
+mod tasks;
+
+pub use abilities::{Abilities, ModelCheck};
+pub use metrics::Metrics;
+pub use openapi::openapi;
+pub use state::{ApiSettings, ApiState};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use state::Api;
+
+/// All routes, ready to be served. Must be called inside a Tokio runtime.
+pub fn router(state: ApiState) -> Router {
+    let api = Arc::new(Api::new(state));
+    let (routes, _) = routes().split_for_parts();
+    routes
+        .merge(docs::router())
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(api.settings.body_limit))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), request::observe))
+        .with_state(api)
+}
+
+/// The routes that the OpenAPI document describes.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(agents::list::list_agents, agents::create::create_agent))
+        .routes(routes!(agents::get::get_agent, agents::put::put_agent, agents::delete::delete_agent))
+        .routes(routes!(agents::get::list_agent_versions))
+        .routes(routes!(agents::execute::execute_agent))
+        .routes(routes!(agents::schema::agent_schema))
+        .routes(routes!(tasks::list::list_tasks, tasks::create::create_task))
+        .routes(routes!(tasks::count::count_tasks))
+        .routes(routes!(tasks::get::get_task))
+        .routes(routes!(tasks::cancel::cancel_task))
+        .routes(routes!(tasks::signals::signal_task))
+        .routes(routes!(tasks::resolve::resolve_step))
+        .routes(routes!(tasks::journal::read_journal))
+        .routes(routes!(tasks::request::show_request))
+        .routes(routes!(tasks::stream::stream_task))
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+}

@@ -37,6 +37,8 @@ pub struct NewAgentVersion {
 }
 
 /// What came of [`Agents::create_agent`].
+// Made once per request and taken apart at once: a box would buy nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum CreateAgent {
     /// Stored as version 1.
@@ -63,12 +65,26 @@ pub trait Agents {
     /// Stores a version of an agent by its name, creating the agent where there is none.
     async fn put_agent(&self, new: NewAgentVersion) -> Result<PutAgent>;
     /// A version (`None`: the newest) of an agent that is not deleted.
-    async fn agent(&self, tenant: TenantId, which: AgentSelector, version: Option<u32>)
-    -> Result<Option<AgentVersion>>;
+    async fn agent(
+        &self,
+        tenant: TenantId,
+        which: AgentSelector,
+        version: Option<u32>,
+    ) -> Result<Option<AgentVersion>>;
     /// A version for a task that runs it, deleted or not.
-    async fn agent_of_task(&self, tenant: TenantId, id: AgentId, version: u32) -> Result<Option<AgentVersion>>;
+    async fn agent_of_task(
+        &self,
+        tenant: TenantId,
+        id: AgentId,
+        version: u32,
+    ) -> Result<Option<AgentVersion>>;
     /// Newest versions, by name. `cursor` is the last name seen.
-    async fn list_agents(&self, tenant: TenantId, cursor: Option<String>, limit: u32) -> Result<Page<AgentVersion>>;
+    async fn list_agents(
+        &self,
+        tenant: TenantId,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Result<Page<AgentVersion>>;
     /// All versions of one agent, oldest first. `cursor` is the last version seen.
     async fn list_agent_versions(
         &self,

@@ -87,7 +87,13 @@ pub trait Journal {
     /// [`crate::StoreError::Unavailable`] means that the outcome of all of them is unknown: send the same again.
     async fn append(&self, worker: WorkerId, runs: Vec<Append>) -> Result<Vec<AppendOutcome>>;
     /// Entries after `after`, in order.
-    async fn read_journal(&self, tenant: TenantId, task: TaskId, after: u64, limit: u32) -> Result<Vec<Recorded>>;
+    async fn read_journal(
+        &self,
+        tenant: TenantId,
+        task: TaskId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>>;
     /// Seq of the newest entry and status, for each of the tasks that exists.
     async fn last_seqs(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, u64, TaskStatus)>>;
     /// Messages after `after`, in order.

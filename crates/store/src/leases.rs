@@ -68,7 +68,8 @@ pub trait Leases {
     /// Makes the tasks of dead workers ready with their epoch raised, once no append of theirs can commit any more.
     /// At most `limit`; answers how many.
     async fn take_over(&self, limit: u32) -> Result<u32>;
-    /// Gives up to `limit` ready tasks to a live worker, most urgent first. Empty where the worker is dead.
+    /// Gives up to `limit` ready tasks to a live worker, most urgent first, each under a higher epoch than any before.
+    /// Empty where the worker is dead. Let the call end: a worker that drops it may own tasks that it never hears of.
     async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>>;
     /// Hands tasks back: ready again, their epoch raised.
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()>;

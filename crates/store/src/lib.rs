@@ -5,15 +5,18 @@
 //! ([`agenticai_testkit`](../agenticai_testkit/index.html)) holds every store to it.
 
 mod agents;
+mod cancel;
 mod error;
 mod identity;
 mod journal;
 mod leases;
 mod tasks;
 
+pub mod blobs;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
+pub use cancel::{CancelOutcome, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};

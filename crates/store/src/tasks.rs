@@ -133,11 +133,23 @@ pub trait Tasks {
     async fn count_tasks(&self, tenant: TenantId, filter: TaskFilter) -> Result<u64>;
     /// Ends a task from outside (a cancel): the entry at `seq`, the row and the message to its parent in one
     /// transaction, if nobody took `seq` before. The task's worker finds out when its next run is refused.
-    async fn end_task(&self, tenant: TenantId, id: TaskId, seq: u64, end: End, spend: Spend) -> Result<EndOutcome>;
+    async fn end_task(
+        &self,
+        tenant: TenantId,
+        id: TaskId,
+        seq: u64,
+        end: End,
+        spend: Spend,
+    ) -> Result<EndOutcome>;
     /// Puts a message into a task's inbox and makes the task ready if it waits, in one transaction. `dedupe` is
     /// unique in the task.
-    async fn deliver(&self, tenant: TenantId, id: TaskId, dedupe: String, body: InboxBody)
-    -> Result<DeliverOutcome>;
+    async fn deliver(
+        &self,
+        tenant: TenantId,
+        id: TaskId,
+        dedupe: String,
+        body: InboxBody,
+    ) -> Result<DeliverOutcome>;
     /// Up to `limit` tasks that have not ended although their parent has: to be cancelled.
     async fn orphans(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>>;
 }

@@ -2,13 +2,15 @@
 
 mod agents;
 mod events;
+mod health;
 mod problem;
 mod tasks;
 
 pub use agents::{AgentPage, AgentView, ToolView};
 pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
+pub use health::HealthView;
 pub use problem::{Problem, ProblemField};
 pub use tasks::{
-    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, ResolveRequest, SignalRequest,
-    TaskPage, TaskView, UsageView,
+    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, ResolveRequest,
+    SignalRequest, TaskPage, TaskView, UsageView,
 };

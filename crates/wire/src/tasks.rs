@@ -166,6 +166,10 @@ pub struct ResolveRequest {
     pub step: StepId,
     /// `done`, `not_done` or `cancel`.
     pub decision: String,
+    /// The attempt it speaks of, as in the journal's `call_uncertain`. With it a request that is sent twice cannot
+    /// decide the next attempt too; absent: the attempt whose outcome is unknown now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// With `done`: what the tool answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,

@@ -1,1 +1,19 @@
-//! placeholder
+//! Workers: claim, replay, decide, perform, append.
+//!
+//! [`Worker::run`] holds one lease at a time. Under it run: the heartbeat (a thread of its own), the claimer, one
+//! driver per task ([`drive`]), and the sweeps that any worker may do: dead workers, due timers, orphans. What a
+//! worker holds in memory is a cache of the journal: losing it costs a replay and nothing else.
+
+mod agents;
+mod appender;
+mod clock;
+mod drive;
+mod lease;
+mod metrics;
+mod perform;
+mod sweeps;
+mod worker;
+
+pub use metrics::WorkerMetrics;
+pub use perform::{ModelJob, Performer, RealPerformer, TokenSinkOf, ToolJob};
+pub use worker::{Stop, Worker, WorkerConfig};

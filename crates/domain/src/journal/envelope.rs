@@ -78,7 +78,10 @@ impl<'a> Envelope<'a> {
         let (key, rest) =
             rest.split_at_checked(usize::from(*key_len)).ok_or_else(|| damaged("its key id is cut off"))?;
         if *codec != CODEC_JSON || !key.is_empty() {
-            return Err(EnvelopeError::Unknown { codec: *codec, key: String::from_utf8_lossy(key).into_owned() });
+            return Err(EnvelopeError::Unknown {
+                codec: *codec,
+                key: String::from_utf8_lossy(key).into_owned(),
+            });
         }
         let (hash, body) = rest.split_at_checked(HASH).ok_or_else(|| damaged("its hash is cut off"))?;
         if Sha256::digest(body)[..HASH] != *hash {

@@ -4,7 +4,7 @@ mod entry;
 mod envelope;
 
 pub use entry::{
-    CallEnded, CallOutcome, CallStarted, CallUncertain, Ended, Entry, ModelAttempt, Received, Recorded, TimerFired,
-    ToolCall, Turn, TurnOutcome,
+    CallEnded, CallOutcome, CallStarted, CallUncertain, Ended, Entry, ModelAttempt, Received, Recorded,
+    TimerFired, ToolCall, Turn, TurnOutcome,
 };
 pub use envelope::{Envelope, EnvelopeError, READS_FORMAT, WRITES_FORMAT, open, seal};

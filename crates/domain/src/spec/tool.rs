@@ -7,7 +7,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 /// What repeating a call does to the world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Nothing: it only reads. May be repeated.
@@ -260,6 +262,8 @@ pub struct ToolDef {
 }
 
 /// Who performs a tool.
+// There is one of these per tool and version, not per call: a box would cost more than the room it saves.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToolSource {

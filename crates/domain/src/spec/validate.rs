@@ -23,7 +23,10 @@ impl AgentSpec {
         match self.kind {
             AgentKind::React => {
                 if self.model.is_none() {
-                    found.add("model", "an agent of kind `react` needs a model, for example `model: gpt-5-mini`");
+                    found.add(
+                        "model",
+                        "an agent of kind `react` needs a model, for example `model: gpt-5-mini`",
+                    );
                 }
             }
             AgentKind::Tool => {
@@ -58,7 +61,10 @@ impl AgentSpec {
                 ToolSpec::Mcp(_) => continue,
             };
             if !names.insert(name) {
-                found.add(format!("tools[{i}]"), format!("a second tool named `{name}`: give each its own name"));
+                found.add(
+                    format!("tools[{i}]"),
+                    format!("a second tool named `{name}`: give each its own name"),
+                );
             }
         }
         found.0
@@ -92,7 +98,10 @@ fn check_name(name: &str, found: &mut Found) {
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
         && name.as_bytes()[0].is_ascii_alphanumeric();
     if !fits {
-        found.add("name", format!("`{name}` does not fit: use 1 to 63 of a-z, 0-9, `-` and `_`, a letter or digit first"));
+        found.add(
+            "name",
+            format!("`{name}` does not fit: use 1 to 63 of a-z, 0-9, `-` and `_`, a letter or digit first"),
+        );
     }
 }
 
@@ -100,7 +109,10 @@ fn check_tool(tool: &ToolSpec, path: &str, found: &mut Found) {
     match tool {
         ToolSpec::Builtin(tool) => {
             if tool.effect.is_some() && tool.builtin != "http_request" {
-                found.add(format!("{path}.effect"), "only `http_request` takes another effect class than its own");
+                found.add(
+                    format!("{path}.effect"),
+                    "only `http_request` takes another effect class than its own",
+                );
             }
         }
         ToolSpec::Http(tool) => {

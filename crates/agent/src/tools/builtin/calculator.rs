@@ -1,0 +1,208 @@
+//! `calculator`: exact arithmetic, bounded in time, memory and stack.
+//!
+//! The expression language is that of `fend`, which reads what people and models write (`17% of 2,340`, `5 km to
+//! miles`). It is evaluated on a thread of its own with a generous stack, since evaluation recurses over the expression,
+//! and is interrupted when its time is over. Before that a few forms are refused: those that could recurse without end
+//! (functions of its own), and those that would be read as something else than was meant: `average(1,2,3)` as a
+//! function of the number 123.
+
+use std::time::{Duration, Instant};
+
+use fend_core::{Context, Interrupt};
+use serde_json::Value;
+
+use crate::tools::retry::Attempt;
+
+const MAX_CHARS: usize = 500;
+const MAX_DEPTH: usize = 64;
+const MAX_TIME: Duration = Duration::from_secs(1);
+/// 500 characters of the deepest kind need less than half of this in a debug build. Untouched pages cost nothing.
+const STACK_BYTES: usize = 32 * 1024 * 1024;
+
+struct Deadline(Instant);
+
+impl Interrupt for Deadline {
+    fn should_interrupt(&self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// Performs a call. The result is the number as text, just as a person would write it.
+pub(crate) async fn calculate(arguments: &Value) -> Attempt {
+    let Some(expression) = arguments.get("expression").and_then(Value::as_str) else {
+        return Attempt::failed("bad_arguments", "`expression` is missing: give the expression as a string");
+    };
+    if let Err(why) = check(expression) {
+        return Attempt::failed("bad_expression", why);
+    }
+    let (send, receive) = tokio::sync::oneshot::channel();
+    let expression = expression.to_owned();
+    let thread = std::thread::Builder::new().name("calculator".into()).stack_size(STACK_BYTES);
+    let started = thread.spawn(move || {
+        // Nobody listens any more where the call was cancelled.
+        let _ = send.send(evaluate(&expression));
+    });
+    if let Err(error) = started {
+        return Attempt::failed("calculator_failed", format!("no thread could be started: {error}"));
+    }
+    match receive.await {
+        Ok(Ok(result)) => Attempt::answered(result.into()),
+        Ok(Err(why)) => Attempt::failed("bad_expression", why),
+        Err(_) => Attempt::failed("calculator_failed", "the expression could not be evaluated: simplify it"),
+    }
+}
+
+fn evaluate(expression: &str) -> Result<String, String> {
+    let deadline = Deadline(Instant::now() + MAX_TIME);
+    let run = |text: &str| fend_core::evaluate_with_interrupt(text, &mut Context::new(), &deadline);
+    let result = run(expression).map_err(|why| explain(&why))?;
+    let main = result.get_main_result();
+    if main.is_empty() {
+        return Err("there is nothing to calculate: give an expression such as `2 + 3`".to_owned());
+    }
+    // `17% * 2340` comes out as `39780%`, correct but easily misread; asked for, it becomes 397.8.
+    if main.ends_with('%')
+        && let Ok(plain) = run(&format!("({expression}) to 1"))
+    {
+        return Ok(plain.get_main_result().to_owned());
+    }
+    Ok(main.to_owned())
+}
+
+fn explain(why: &str) -> String {
+    match why {
+        "interrupted" => "this takes too long or its result is too large: use smaller numbers".to_owned(),
+        _ => format!("{why}. Write arithmetic only, for example `(2 + 3) * 4`, `17% of 2,340` or `sqrt(2)`"),
+    }
+}
+
+/// Refuses what must not or cannot be evaluated as it was meant.
+fn check(expression: &str) -> Result<(), String> {
+    if expression.chars().count() > MAX_CHARS {
+        return Err(format!("the expression is longer than {MAX_CHARS} characters: calculate it in parts"));
+    }
+    if let Some(sign) =
+        expression.chars().find(|c| matches!(c, '\\' | ':' | '=' | ';' | '"' | '\'' | '{' | '@'))
+    {
+        return Err(format!(
+            "`{sign}` is not understood: write one expression, without assignments, functions of your own or text"
+        ));
+    }
+    let bytes = expression.as_bytes();
+    // For every open parenthesis, whether it holds the argument of a function.
+    let mut open: Vec<bool> = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'(' => {
+                let before = expression[..at].trim_end();
+                open.push(before.ends_with(|c: char| c.is_alphabetic() || c == '_'));
+                if open.len() > MAX_DEPTH {
+                    return Err(format!(
+                        "parentheses are nested deeper than {MAX_DEPTH}: calculate it in parts"
+                    ));
+                }
+            }
+            b')' if open.pop().is_none() => return Err("a `)` has no `(` before it".to_owned()),
+            b',' if open.last() == Some(&true) => {
+                return Err("functions take one number, written without commas: there is no `max(1, 2)`; `sqrt(1234)` \
+                            is understood"
+                    .to_owned());
+            }
+            b',' if !separates_thousands(bytes, at) => {
+                return Err(
+                    "a comma separates thousands (`1,234,567`) and nothing else; write decimals with a point"
+                        .to_owned(),
+                );
+            }
+            _ => {}
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err("a `(` is not closed".to_owned()) }
+}
+
+/// Whether a digit stands before the comma at `at` and exactly three behind it.
+fn separates_thousands(bytes: &[u8], at: usize) -> bool {
+    let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    at > 0 && digit(at - 1) && (at + 1..at + 4).all(digit) && !digit(at + 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use agenticai_domain::journal::CallOutcome;
+    use serde_json::json;
+
+    use super::*;
+
+    async fn run(expression: &str) -> Result<String, String> {
+        match calculate(&json!({ "expression": expression })).await {
+            Attempt::Ended(CallOutcome::Ok { content }) => {
+                Ok(content.as_str().unwrap_or_default().to_owned())
+            }
+            Attempt::Ended(CallOutcome::Error { code, message }) => Err(format!("{code}: {message}")),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[tokio::test]
+    async fn results_are_exact_and_read_like_numbers() {
+        for (expression, result) in [
+            ("17% of 2,340", "397.8"),
+            ("17% * 2,340", "397.8"),
+            ("2,340 * 17 / 100", "397.8"),
+            ("200 * 50%", "100"),
+            ("2^10", "1024"),
+            ("2**10", "1024"),
+            ("sqrt(2)", "approx. 1.4142135624"),
+            ("sqrt(16)", "4"),
+            ("0.1 + 0.2", "0.3"),
+            ("1,234,567 * 2", "2469134"),
+            ("(1 + 2) × 3 ÷ 4", "2.25"),
+            ("10 mod 3", "1"),
+            ("1/3", "approx. 0.3333333333"),
+            ("sin(30 degrees)", "0.5"),
+        ] {
+            assert_eq!(run(expression).await, Ok(result.to_owned()), "{expression}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_would_be_misread_is_refused_with_a_hint() {
+        for (expression, hint) in [
+            ("average(1,2,3)", "functions take one number"),
+            ("min(1,234)", "functions take one number"),
+            ("1,5 + 2", "separates thousands"),
+            ("1,2345", "separates thousands"),
+            ("(1 + 2", "not closed"),
+            ("1 + 2)", "no `(`"),
+            ("x = 3", "not understood"),
+            (r"(\x. x x) (\x. x x)", "not understood"),
+            ("2 +", "arithmetic only"),
+            ("1/0", "division by zero"),
+            ("", "nothing to calculate"),
+            ("12 usd to eur", "exchange rates"),
+            ("3 apples", "unknown identifier"),
+        ] {
+            let why = run(expression).await.err().unwrap_or_default();
+            assert!(why.contains(hint), "{expression}: {why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn hostile_expressions_end_in_time_and_do_no_harm() {
+        let deep = format!("{}1{}", "(".repeat(64), ")".repeat(64));
+        assert_eq!(run(&deep).await, Ok("1".to_owned()));
+        let chain = format!("{}1", "-".repeat(499));
+        assert_eq!(run(&chain).await, Ok("-1".to_owned()));
+        for hostile in
+            ["9^9^9".to_owned(), "1e1000000".into(), "100000!".into(), format!("3{}", "!".repeat(6))]
+        {
+            let why = run(&hostile).await.err().unwrap_or_default();
+            assert!(why.contains("too long") || why.contains("too large"), "{hostile}: {why}");
+        }
+        for endless in ["2^", "sqrt ", "1+", "1 m ", "-(", "%", "ln sin "] {
+            let text = endless.repeat(500 / endless.len());
+            let _ = run(&format!("{text}1")).await;
+        }
+        assert!(run(&"1".repeat(501)).await.is_err());
+    }
+}

@@ -1,0 +1,4 @@
+//! Effects against real servers on this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod tools;

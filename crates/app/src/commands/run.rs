@@ -1,0 +1,192 @@
+//! `run`: one task, from the prompt to the answer.
+
+use std::io::{IsTerminal, Read};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use agenticai_domain::task::TaskInput;
+use agenticai_wire::{AgentView, CreateTaskRequest, TaskView};
+
+use super::Context;
+use super::follow::{Follow, People};
+use super::{agent, finish::finish};
+use crate::cli::Run;
+use crate::client::{Client, Path, Probe, probe, server};
+use crate::exit::{Exit, Failure, Result};
+use crate::node::{Node, Port, StartError, assistant};
+use crate::render::{Screen, Story, note, print};
+
+/// How long a server that went away is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A `run` that was interrupted hands its tasks over quickly: somebody waits for the prompt.
+const SHORT_DRAIN: Duration = Duration::from_secs(2);
+
+/// Runs one task.
+pub async fn perform(context: &Context, args: Run) -> Result {
+    let specs = args.file.as_deref().map(agent::read).transpose()?;
+    let input = input(&args)?;
+    let (client, node) = client_or_node(context, args.no_wait).await?;
+    let ran = {
+        let client = client;
+        run(context, &args, client, specs, input, node.is_some()).await
+        // The client and its connections end here, so that only those of others are left.
+    };
+    let Some(node) = node else { return ran };
+    let interrupted = matches!(ran, Ok(Exit::Interrupted));
+    if !interrupted && node.is_used() {
+        note(
+            &context
+                .err
+                .dim("Another command uses this server; it stays until that ends (Ctrl-C: stop now)."),
+        );
+        tokio::select! {
+            () = node.unused() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    node.stop(SHORT_DRAIN, CancellationToken::new()).await;
+    ran
+}
+
+async fn run(
+    context: &Context,
+    args: &Run,
+    client: Client,
+    specs: Option<Vec<agenticai_domain::spec::AgentSpec>>,
+    input: TaskInput,
+    own_server: bool,
+) -> Result {
+    let mut agent = args.agent.clone();
+    for spec in specs.iter().flatten() {
+        let view = agent::apply(&client, spec).await?;
+        // Of several agents in a file the last one is run; those before it are what it calls.
+        agent = Some(view.spec.name.clone());
+    }
+    let name = agent.unwrap_or_else(|| assistant::NAME.to_owned());
+    let view: AgentView = client.get(Path::to(&["api", "v1", "agents", &name])).await?;
+    let request = CreateTaskRequest {
+        agent: name,
+        agent_version: None,
+        input,
+        priority: None,
+        timeout_seconds: None,
+        metadata: serde_json::Map::new(),
+    };
+    let task: TaskView = client.post_once(Path::to(&["api", "v1", "tasks"]), &request).await?;
+    let json = context.global.json;
+    if args.no_wait {
+        if json {
+            context.print_json(&task)?;
+        } else {
+            print(&task.id.to_string());
+        }
+        return Ok(Exit::Ok);
+    }
+    let model = view.spec.model.as_ref().map(|model| model.name.clone());
+    if !json {
+        let with = model.as_ref().map_or(String::new(), |model| format!(" · {model}"));
+        note(&context.err.dim(&format!(
+            "{} version {}{with} · {}",
+            view.spec.name,
+            view.version,
+            client.address()
+        )));
+    }
+    let terminal = std::io::stderr().is_terminal();
+    let mut screen =
+        if json { Screen::silent() } else { Screen::new(std::io::stdout().is_terminal(), terminal) };
+    let talks = !json && terminal && std::io::stdin().is_terminal();
+    let follow = Follow {
+        client: client.clone(),
+        task: task.id,
+        people: if talks { People::Ask } else { People::End },
+        patience: PATIENCE,
+    };
+    let followed = follow.to_the_end(Story::new(context.err, model), &mut screen, |_| {}).await?;
+    if json {
+        let task: TaskView = client.get(Path::to(&["api", "v1", "tasks", &task.id.to_string()])).await?;
+        context.print_json(&task)?;
+    }
+    let resume = if own_server {
+        "The task is kept, and goes on where it stands as soon as a server runs."
+    } else {
+        "The task goes on in the server."
+    };
+    finish(context, &mut screen, task.id, followed, !json, Some(resume))
+}
+
+/// The server that answers, or one in this process. Two commands that start at once agree on one: whoever has the lock
+/// of the data directory serves, and the other one waits for its address.
+async fn client_or_node(context: &Context, no_wait: bool) -> Result<(Client, Option<Node>)> {
+    if context.url().is_some() {
+        return Ok((server(context).await?, None));
+    }
+    for _ in 0..100 {
+        let known = context.home.server().map(|server| server.url);
+        for url in known.into_iter().chain([context.usual_url()]) {
+            let client = Client::new(&url, context.key_for_local()?)?;
+            if probe(&client).await == Probe::Ours {
+                return Ok((client, None));
+            }
+        }
+        if no_wait {
+            return Err(Failure::new(
+                Exit::Unreachable,
+                "--no-wait needs a server that stays after this command: start one with `agenticai up`",
+            ));
+        }
+        crate::node::start_logging(context, true);
+        match Node::start(context, Port::PreferConfigured).await {
+            Ok(node) => {
+                let key = context.home_key()?;
+                for remark in node.remarks() {
+                    note(&context.err.dim(remark));
+                }
+                return Ok((Client::new(node.url(), key)?, Some(node)));
+            }
+            // Another process has just begun to serve from this directory: its address will be known soon.
+            Err(StartError::InUse(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(StartError::Failed(failure)) => return Err(failure),
+        }
+    }
+    Err(Failure::failed(format!(
+        "another process uses {} and serves no API; end it, or name another directory with --data-dir",
+        context.home.path().display()
+    )))
+}
+
+/// What the task is asked.
+fn input(args: &Run) -> Result<TaskInput> {
+    if let Some(json) = &args.input {
+        let text = if json == "-" { read_stdin()? } else { json.clone() };
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::usage(format!("--input is no JSON: {error}")))?;
+        return serde_path_to_error::deserialize(value).map_err(|error| {
+            Failure::usage(format!(
+                "--input is a text, an object of arguments, or a list of messages: {}",
+                error.inner()
+            ))
+        });
+    }
+    let text = match args.prompt.as_deref() {
+        Some("-") => read_stdin()?,
+        Some(prompt) => prompt.to_owned(),
+        None if !std::io::stdin().is_terminal() => read_stdin()?,
+        None => String::new(),
+    };
+    if text.trim().is_empty() {
+        return Err(Failure::usage("what shall be asked? agenticai run \"What is 17% of 2,340?\""));
+    }
+    Ok(TaskInput::Text(text))
+}
+
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
+    Ok(text)
+}

@@ -1,0 +1,66 @@
+//! Whether the server is alive and ready.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use agenticai_wire::HealthView;
+
+use crate::state::Api;
+
+/// How long the store may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the process runs. Says nothing of what it depends on: restarting it would not mend that.
+#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = HealthView)))]
+pub(crate) async fn live() -> Response {
+    answer(BTreeMap::new())
+}
+
+/// Whether requests should be sent here: the database answers and the process is not about to stop.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "operation",
+    responses((status = 200, body = HealthView), (status = 503, description = "Not ready", body = HealthView))
+)]
+pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Response {
+    answer(checks(&api).await)
+}
+
+/// The same as `/health/ready`, under the name that people try first.
+#[utoipa::path(
+    get, path = "/health", tag = "operation",
+    responses((status = 200, body = HealthView), (status = 503, description = "Not ready", body = HealthView))
+)]
+pub(crate) async fn health(State(api): State<Arc<Api>>) -> Response {
+    answer(checks(&api).await)
+}
+
+async fn checks(api: &Api) -> BTreeMap<String, String> {
+    let database = match tokio::time::timeout(PATIENCE, api.store.now()).await {
+        Ok(Ok(_)) => "ok".to_owned(),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database failed its health check");
+            "does not answer".to_owned()
+        }
+        Err(_) => format!("did not answer within {} s", PATIENCE.as_secs()),
+    };
+    let process = if api.shutdown.is_cancelled() { "is stopping" } else { "ok" };
+    BTreeMap::from([("database".to_owned(), database), ("process".to_owned(), process.to_owned())])
+}
+
+fn answer(checks: BTreeMap<String, String>) -> Response {
+    let good = checks.values().all(|check| check == "ok");
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let view = HealthView {
+        status: if good { "ok" } else { "unavailable" }.to_owned(),
+        service: "agenticai".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        checks,
+    };
+    (status, Json(view)).into_response()
+}

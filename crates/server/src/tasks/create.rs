@@ -1,0 +1,218 @@
+//! `POST /api/v1/tasks`: the first step of a task's journey.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use agenticai_domain::ids::TaskId;
+use agenticai_domain::task::NewTask;
+use agenticai_store::{CreateTask, CreateTaskOutcome, Idempotency, Principal, TaskRow};
+use agenticai_wire::{CreateTaskRequest, TaskView};
+
+use super::input;
+use super::view::row_view;
+use crate::agents::cache::Prepared;
+use crate::auth::Auth;
+use crate::extract::{ApiJson, IdempotencyKey, traceparent};
+use crate::problem::{ApiError, ApiResult, IDEMPOTENCY_CONFLICT, MODEL_NOT_SERVED, PRICE_UNKNOWN};
+use crate::state::Api;
+
+const DEFAULT_PRIORITY: u8 = 5;
+/// Ten years in seconds: more is a slip, and would overflow clocks.
+const LONGEST_TIMEOUT: u64 = 10 * 366 * 24 * 3600;
+const METADATA_BYTES: usize = 16 * 1024;
+
+/// Accepts a task: 201 means that it is committed and survives any crash. With an `Idempotency-Key` the same request
+/// may be sent again and answers the first one's task.
+#[utoipa::path(
+    post, path = "/api/v1/tasks", tag = "tasks", request_body = CreateTaskRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters; kept as long as the task. The same key with another body is a conflict")),
+    responses(
+        (status = 201, description = "Committed", body = TaskView, headers(("Location" = String, description = "The task's address"))),
+        (status = 200, description = "The key was used for the same request before: its task as it stands", body = TaskView, headers(("Location" = String, description = "The task's address")))
+    )
+)]
+pub(crate) async fn create_task(
+    State(api): State<Arc<Api>>,
+    Auth(who): Auth,
+    IdempotencyKey(key): IdempotencyKey,
+    headers: HeaderMap,
+    ApiJson(body): ApiJson<CreateTaskRequest>,
+) -> ApiResult<Response> {
+    match api.create_task(who, body, key, traceparent(&headers)).await? {
+        Accepted { new: true, row, agent } => {
+            Ok((StatusCode::CREATED, [at(row.head.id)], Json(row_view(&row, &agent))).into_response())
+        }
+        Accepted { new: false, row, .. } => {
+            Ok((StatusCode::OK, [at(row.head.id)], Json(api.task_view(&row).await?)).into_response())
+        }
+    }
+}
+
+/// The header that says where a task is.
+pub(crate) fn at(id: TaskId) -> (header::HeaderName, String) {
+    (header::LOCATION, format!("/api/v1/tasks/{id}"))
+}
+
+/// A task that is committed, by this request or an earlier one with the same key.
+pub(crate) struct Accepted {
+    /// Whether this request created it.
+    pub new: bool,
+    /// The task.
+    pub row: Box<TaskRow>,
+    /// The agent version that the request asked for: the task's own where it is new.
+    pub agent: Arc<Prepared>,
+}
+
+impl Api {
+    /// Checks a request and commits its task.
+    pub async fn create_task(
+        &self,
+        who: Principal,
+        body: CreateTaskRequest,
+        key: Option<String>,
+        traceparent: Option<String>,
+    ) -> ApiResult<Accepted> {
+        let timeout_ms = check_bounds(&body)?;
+        let idempotency =
+            key.map(|key| Ok::<_, ApiError>(Idempotency { key, body: fingerprint(&body)? })).transpose()?;
+        let agent = self.agent(who.tenant, &body.agent, body.agent_version).await?;
+        input::check(&agent, &body.input)?;
+        self.check_model_and_price(&agent)?;
+
+        let limit_ms = agent.version.spec.limits.timeout_seconds.map(|seconds| seconds.saturating_mul(1000));
+        let task = NewTask {
+            id: TaskId(Uuid::now_v7()),
+            tenant: who.tenant,
+            agent: agent.version.id,
+            agent_version: agent.version.version,
+            input: body.input,
+            priority: body.priority.unwrap_or(DEFAULT_PRIORITY),
+            timeout_ms: [timeout_ms, limit_ms].into_iter().flatten().min(),
+            parent: None,
+            depth: 0,
+            metadata: body.metadata,
+            created_by: Some(who.user),
+            traceparent,
+        };
+        match self.store.create_task(CreateTask { task, idempotency }).await? {
+            CreateTaskOutcome::Created(row) => {
+                self.broker.hint();
+                Ok(Accepted { new: true, row, agent })
+            }
+            CreateTaskOutcome::Existing(row) => Ok(Accepted { new: false, row, agent }),
+            CreateTaskOutcome::KeyConflict(task) => Err(ApiError::new(
+                IDEMPOTENCY_CONFLICT,
+                format!(
+                    "The Idempotency-Key was used with another body and made the task {task}: use a new key for a \
+                     new request."
+                ),
+            )),
+        }
+    }
+
+    fn check_model_and_price(&self, agent: &Prepared) -> ApiResult<()> {
+        let spec = &agent.version.spec;
+        let Some(model) = &spec.model else { return Ok(()) };
+        let check =
+            self.abilities.check_model(model).map_err(|e| ApiError::new(MODEL_NOT_SERVED, e.message))?;
+        if spec.limits.max_cost_usd.is_some() && !check.priced {
+            return Err(ApiError::new(
+                PRICE_UNKNOWN,
+                format!(
+                    "The agent has `limits.max_cost_usd`, but the price of `{}` is unknown, so the limit cannot be \
+                     kept: add the model to the price table of the server's configuration, or remove the limit.",
+                    model.name
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Checks what does not depend on the agent; answers the time-out in milliseconds.
+fn check_bounds(body: &CreateTaskRequest) -> ApiResult<Option<u64>> {
+    if body.priority.is_some_and(|priority| !(1..=10).contains(&priority)) {
+        return Err(ApiError::invalid("priority", "must lie between 1 and 10, 10 is the most urgent"));
+    }
+    if body.timeout_seconds.is_some_and(|seconds| !(1..=LONGEST_TIMEOUT).contains(&seconds)) {
+        return Err(ApiError::invalid("timeout_seconds", "must lie between 1 and ten years"));
+    }
+    let metadata = serde_json::to_vec(&body.metadata).map_err(ApiError::internal)?;
+    if metadata.len() > METADATA_BYTES {
+        let why = format!("has {} bytes as JSON, {METADATA_BYTES} are allowed", metadata.len());
+        return Err(ApiError::invalid("metadata", why));
+    }
+    Ok(body.timeout_seconds.map(|seconds| seconds * 1000))
+}
+
+/// SHA-256 of what is asked: the same for bodies that differ in the order of fields or in white space only.
+fn fingerprint(body: &CreateTaskRequest) -> ApiResult<[u8; 32]> {
+    let mut hash = Sha256::new();
+    canonical(&serde_json::to_value(body).map_err(ApiError::internal)?, &mut hash);
+    Ok(hash.finalize().into())
+}
+
+/// Feeds a value to a hash, keys sorted. Lengths are part of it, so that no two values look alike.
+fn canonical(value: &Value, hash: &mut Sha256) {
+    match value {
+        Value::Array(items) => {
+            hash.update(format!("[{}", items.len()));
+            items.iter().for_each(|item| canonical(item, hash));
+        }
+        Value::Object(fields) => {
+            hash.update(format!("{{{}", fields.len()));
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            for (key, value) in fields {
+                hash.update(format!("{}:{key}", key.len()));
+                canonical(value, hash);
+            }
+        }
+        Value::String(text) => hash.update(format!("\"{}:{text}", text.len())),
+        scalar => hash.update(format!("{scalar};")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn body(json: &str) -> CreateTaskRequest {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_meaning() {
+        let of = |json: &str| fingerprint(&body(json)).unwrap();
+        let one = of(r#"{"agent": "a", "input": {"x": 1, "y": [1, 2]}}"#);
+        assert_eq!(one, of(r#"{"input":{"y":[1,2],"x":1},"agent":"a","priority":null}"#));
+        for other in [
+            r#"{"agent": "a", "input": {"x": 1, "y": [2, 1]}}"#,
+            r#"{"agent": "a", "input": {"x": 1, "y": [[1], 2]}}"#,
+            r#"{"agent": "a", "input": {"x": "1", "y": [1, 2]}}"#,
+            r#"{"agent": "a", "input": {"x": 1, "y": [1, 2]}, "priority": 5}"#,
+            r#"{"agent": "b", "input": {"x": 1, "y": [1, 2]}}"#,
+        ] {
+            assert_ne!(one, of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        let check = |rest: &str| check_bounds(&body(&format!(r#"{{"agent": "a", "input": "x"{rest}}}"#)));
+        assert_eq!(check(r#", "timeout_seconds": 3, "priority": 10"#).unwrap(), Some(3000));
+        let big = format!(r#", "metadata": {{"k": "{}"}}"#, "x".repeat(METADATA_BYTES));
+        let far = format!(r#", "timeout_seconds": {}"#, u64::MAX);
+        for bad in [r#", "priority": 0"#, r#", "priority": 11"#, r#", "timeout_seconds": 0"#, &far, &big] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `GET /api/v1/tasks`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use agenticai_wire::TaskPage;
+
+use super::view::row_view;
+use crate::auth::Auth;
+use crate::extract::Params;
+use crate::problem::{ApiError, ApiResult};
+use crate::state::Api;
+
+/// Tasks, newest first. Lists show what was known when a task last changed its status; a single task shows the live
+/// usage.
+#[utoipa::path(
+    get, path = "/api/v1/tasks", tag = "tasks",
+    params(
+        ("status" = Option<String>, Query, description = "One status, or several with commas between"),
+        ("agent" = Option<String>, Query, description = "An agent's name or id"),
+        ("parent" = Option<String>, Query, description = "Children of this task"),
+        ("metadata.KEY" = Option<String>, Query, description = "Tasks whose metadata holds this text under KEY; several must hold together"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
+    ),
+    responses((status = 200, description = "The tasks", body = TaskPage))
+)]
+pub(crate) async fn list_tasks(
+    State(api): State<Arc<Api>>,
+    Auth(who): Auth,
+    mut query: Params,
+) -> ApiResult<Json<TaskPage>> {
+    let filter = api.task_filter(who.tenant, &mut query).await?;
+    let (limit, cursor) = (query.limit()?, query.take("cursor")?);
+    query.done()?;
+    let page = api.store.list_tasks(who.tenant, filter, cursor, limit).await.map_err(ApiError::from_list)?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in &page.items {
+        let agent = api.agent_of_task(who.tenant, row.head.agent, row.head.agent_version).await?;
+        items.push(row_view(row, &agent));
+    }
+    Ok(Json(TaskPage { items, next_cursor: page.next_cursor }))
+}

@@ -1,0 +1,17 @@
+//! The API over HTTP, against the real store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod abilities;
+mod agents;
+mod bad_input;
+mod cancel;
+mod execute;
+mod hand;
+mod login;
+mod operation;
+mod server;
+mod signals;
+mod snapshot;
+mod sse;
+mod stream;
+mod tasks;

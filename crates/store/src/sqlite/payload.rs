@@ -1,0 +1,80 @@
+//! Payloads as columns: sealed bytes, or the name of a blob that holds them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use agenticai_domain::ids::TenantId;
+use agenticai_domain::journal::{open, seal};
+
+use crate::blobs::{BlobRef, Blobs};
+use crate::{Result, StoreError};
+
+/// Larger payloads become blobs: in the database they would be copied twice and make its pages sparse.
+const INLINE: usize = 64 * 1024;
+/// First byte of a column that names a blob. Sealed bytes begin with their format, and 0 is none.
+const BLOB: u8 = 0;
+const BLOB_COLUMN: usize = 1 + 32 + 8;
+
+/// Writes and reads payloads, before and after a caller's turn with the database.
+pub(super) struct Payloads {
+    blobs: Arc<dyn Blobs>,
+}
+
+impl Payloads {
+    pub(super) fn new(blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs }
+    }
+
+    /// The column for a value; its blob, if it needs one, is durable when this answers.
+    pub(super) async fn keep<T: Serialize>(&self, tenant: TenantId, value: &T) -> Result<Vec<u8>> {
+        match sealed(value) {
+            Sealed::Inline(bytes) => Ok(bytes),
+            Sealed::Large(bytes) => self.keep_blob(tenant, bytes).await,
+        }
+    }
+
+    /// The column for bytes that are too large for one.
+    pub(super) async fn keep_blob(&self, tenant: TenantId, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let blob = self.blobs.put(tenant, Bytes::from(bytes)).await?;
+        let mut column = Vec::with_capacity(BLOB_COLUMN);
+        column.push(BLOB);
+        column.extend_from_slice(&blob.sha256);
+        column.extend_from_slice(&blob.size.to_be_bytes());
+        Ok(column)
+    }
+
+    /// The value of a column.
+    pub(super) async fn load<T: DeserializeOwned>(&self, tenant: TenantId, column: &[u8]) -> Result<T> {
+        match blob_of(column)? {
+            None => Ok(open(column)?),
+            Some(blob) => Ok(open(&self.blobs.get(tenant, blob).await?)?),
+        }
+    }
+}
+
+/// A sealed value, by where it belongs.
+pub(super) enum Sealed {
+    /// Into the column.
+    Inline(Vec<u8>),
+    /// Into a blob.
+    Large(Vec<u8>),
+}
+
+/// Seals a value.
+pub(super) fn sealed<T: Serialize>(value: &T) -> Sealed {
+    let bytes = seal(value);
+    if bytes.len() > INLINE { Sealed::Large(bytes) } else { Sealed::Inline(bytes) }
+}
+
+fn blob_of(column: &[u8]) -> Result<Option<BlobRef>> {
+    if column.first() != Some(&BLOB) {
+        return Ok(None);
+    }
+    let damaged = || StoreError::Unreadable("the name of a blob is damaged".to_owned());
+    let (sha256, rest) = column[1..].split_first_chunk::<32>().ok_or_else(damaged)?;
+    let size = rest.try_into().map_err(|_| damaged())?;
+    Ok(Some(BlobRef { sha256: *sha256, size: u64::from_be_bytes(size) }))
+}

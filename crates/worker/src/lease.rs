@@ -1,0 +1,115 @@
+//! The right to advance tasks, as its holder sees it.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use agenticai_store::{Beat, Store, WorkerId};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+
+/// Between two beats.
+pub const BEAT: Duration = Duration::from_millis(500);
+
+/// One incarnation's lease.
+#[derive(Debug)]
+pub struct Lease {
+    /// The incarnation.
+    pub worker: WorkerId,
+    /// Cancelled once the store has said that the incarnation is dead.
+    pub dead: CancellationToken,
+    ttl: Duration,
+    /// When the last beat that was answered had been sent.
+    acknowledged: Mutex<Instant>,
+}
+
+impl Lease {
+    /// A lease that begins now.
+    pub fn new(worker: WorkerId, ttl: Duration) -> Self {
+        Self { worker, dead: CancellationToken::new(), ttl, acknowledged: Mutex::new(Instant::now()) }
+    }
+
+    /// Whether something with an effect may be sent. It counts from the *sending* of the last acknowledged beat, so
+    /// that an answer that was long under way does not prolong the lease. A loss stops new effects only: what is
+    /// finished is still offered to the store, and the epoch decides.
+    pub fn may_send(&self) -> bool {
+        let acknowledged = *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.dead.is_cancelled() && acknowledged.elapsed() < self.ttl
+    }
+
+    fn acknowledge(&self, sent: Instant) {
+        *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = sent;
+    }
+}
+
+/// Moved by the runtime that advances tasks: a heart must not go on beating for a runtime that stands still.
+#[derive(Debug, Default)]
+pub struct Pulse(AtomicU64);
+
+impl Pulse {
+    /// Ticks until cancelled.
+    pub async fn tick(self: Arc<Self>, stop: CancellationToken) {
+        let mut every = tokio::time::interval(Duration::from_millis(100));
+        while stop.run_until_cancelled(every.tick()).await.is_some() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Starts the heartbeat in a thread with a runtime of its own: however busy the others are, it gets its turn from
+/// the operating system. Ends when `stop` is cancelled or the lease is dead.
+pub fn start_heartbeat(
+    store: Arc<dyn Store>,
+    lease: Arc<Lease>,
+    clock: Arc<Clock>,
+    pulse: Arc<Pulse>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let beats = async move {
+        let mut every = tokio::time::interval(BEAT);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut seen, mut since) = (0, Instant::now());
+        let warned = AtomicBool::new(false);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = lease.dead.cancelled() => return,
+                _ = every.tick() => {}
+            }
+            let pulse = pulse.0.load(Ordering::Relaxed);
+            if pulse != seen {
+                (seen, since) = (pulse, Instant::now());
+            } else if since.elapsed() > lease.ttl {
+                if !warned.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        "the runtime stands still: no more heartbeats, others may take the tasks over"
+                    );
+                }
+                continue;
+            }
+            let sent = Instant::now();
+            match tokio::time::timeout(lease.ttl, store.beat(lease.worker)).await {
+                Ok(Ok(Beat::Alive { now })) => {
+                    lease.acknowledge(sent);
+                    clock.set(now);
+                    warned.store(false, Ordering::Relaxed);
+                }
+                Ok(Ok(Beat::Dead)) => {
+                    tracing::warn!(
+                        worker = lease.worker.0,
+                        "this worker was declared dead; it registers anew"
+                    );
+                    lease.dead.cancel();
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "a heartbeat failed"),
+                Err(_) => tracing::warn!("a heartbeat had no answer"),
+            }
+        }
+    };
+    std::thread::Builder::new().name("heartbeat".to_owned()).spawn(move || runtime.block_on(beats))?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What any worker does for all: dead workers' tasks, due timers, children of ended parents. None of it needs an
+//! election: the store lets one of those who try succeed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use agenticai_broker::Broker;
+use agenticai_store::{Store, StoreError, WorkerId};
+
+use crate::lease::BEAT;
+use crate::metrics::WorkerMetrics;
+
+const CHUNK: u32 = 256;
+
+/// Observes the other workers and takes over from the dead. A worker is dead when its counter has not moved for the
+/// TTL on *this* process's clock, counted anew whenever this process itself lost the database: a stalled database
+/// kills nobody.
+pub async fn reap(
+    store: Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
+    metrics: Arc<WorkerMetrics>,
+    own: WorkerId,
+    ttl: Duration,
+    stop: CancellationToken,
+) {
+    let mut seen: HashMap<WorkerId, (i64, Instant)> = HashMap::new();
+    loop {
+        if stop.run_until_cancelled(tokio::time::sleep(BEAT)).await.is_none() {
+            return;
+        }
+        let round = Instant::now();
+        let observed = match store.observe_workers().await {
+            Ok(observed) if round.elapsed() < ttl => observed,
+            Ok(_) => {
+                seen.clear();
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the other workers cannot be observed");
+                seen.clear();
+                continue;
+            }
+        };
+        let now = Instant::now();
+        seen.retain(|worker, _| observed.iter().any(|o| o.worker == *worker));
+        for other in observed.into_iter().filter(|o| o.worker != own) {
+            let (beats, since) = seen.entry(other.worker).or_insert((other.beats, now));
+            if *beats != other.beats {
+                (*beats, *since) = (other.beats, now);
+            } else if now.duration_since(*since) >= ttl {
+                match store.mark_dead(other.worker, other.beats).await {
+                    Ok(true) => {
+                        tracing::warn!(worker = other.worker.0, "a worker is dead; its tasks are taken over")
+                    }
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "a dead worker cannot be marked"),
+                }
+            }
+        }
+        loop {
+            match store.take_over(CHUNK).await {
+                Ok(0) => break,
+                Ok(taken) => {
+                    metrics.takeovers.inc_by(u64::from(taken));
+                    broker.hint();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "tasks of dead workers cannot be taken over");
+                    break;
+                }
+            }
+        }
+        if let Ok((ready, age_ms)) = store.backlog().await {
+            metrics.ready_tasks.set(i64::try_from(ready).unwrap_or(i64::MAX));
+            metrics.ready_age_ms.set(i64::try_from(age_ms).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// Makes waiting tasks ready whose time has come.
+pub async fn wake(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
+    // A wait that is committed while this sleeps may be due sooner: the bound is how late a timer can be.
+    const LONGEST: Duration = Duration::from_millis(100);
+    loop {
+        let pause = match store.next_due_in().await {
+            Ok(Some(0)) => match store.wake_due(CHUNK).await {
+                Ok(0) => LONGEST,
+                Ok(_) => {
+                    broker.hint();
+                    Duration::ZERO
+                }
+                Err(error) => troubled(&error),
+            },
+            Ok(Some(ms)) => Duration::from_millis(ms).min(LONGEST),
+            Ok(None) => LONGEST,
+            Err(error) => troubled(&error),
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn troubled(error: &StoreError) -> Duration {
+    tracing::warn!(%error, "timers cannot be read");
+    Duration::from_secs(1)
+}
+
+/// Cancels children whose parents have ended: the statement that ends a parent cannot see a child that is being
+/// created at that moment.
+pub async fn cancel_orphans(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
+    loop {
+        if stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await.is_none() {
+            return;
+        }
+        let orphans = match store.orphans(CHUNK).await {
+            Ok(orphans) => orphans,
+            Err(error) => {
+                tracing::warn!(%error, "children of ended tasks cannot be listed");
+                continue;
+            }
+        };
+        for (tenant, task) in orphans {
+            let why = "the task that called it has ended";
+            match agenticai_store::cancel(store.as_ref(), tenant, task, why).await {
+                Ok(_) => broker.poke(agenticai_broker::Poke::Ended(task)),
+                Err(error) => tracing::warn!(%task, %error, "a child of an ended task cannot be cancelled"),
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The worker: one incarnation after another, each with its lease, its claims and its drivers.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use agenticai_broker::{Broker, Poke};
+use agenticai_domain::ids::{TaskId, TenantId};
+use agenticai_domain::journal::READS_FORMAT;
+use agenticai_domain::task::{End, TaskError, codes};
+use agenticai_domain::usage::Spend;
+use agenticai_store::{Claimed, EndOutcome, Store, StoreError, WorkerInfo};
+
+use crate::agents::AgentCache;
+use crate::appender::Appender;
+use crate::clock::Clock;
+use crate::drive::{DriveError, Driver, Finish, Shared, Slot};
+use crate::lease::{Lease, Pulse, start_heartbeat};
+use crate::metrics::WorkerMetrics;
+use crate::perform::Performer;
+use crate::sweeps;
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// For people: host and process.
+    pub name: String,
+    /// Tasks that it advances at once; waiting ones do not count.
+    pub concurrency: usize,
+    /// How long a worker may be silent before its tasks are taken over.
+    pub lease_ttl: Duration,
+    /// How long steps in flight are given when it is asked to stop.
+    pub drain: Duration,
+}
+
+/// How a worker is asked to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Finish the steps in flight within the drain time, hand the tasks back, end.
+    pub drain: CancellationToken,
+    /// Hand everything back now.
+    pub now: CancellationToken,
+}
+
+/// A worker.
+pub struct Worker {
+    /// Where tasks and journals are.
+    pub store: Arc<dyn Store>,
+    /// Hints, live events, pokes.
+    pub broker: Arc<dyn Broker>,
+    /// Who performs effects.
+    pub performer: Arc<dyn Performer>,
+    /// What it counts.
+    pub metrics: Arc<WorkerMetrics>,
+    /// How it works.
+    pub config: WorkerConfig,
+}
+
+/// Tasks in drivers' hands.
+type Slots = Arc<Mutex<HashMap<TaskId, Arc<Slot>>>>;
+
+/// Tasks that one claim takes at most.
+const CLAIM: usize = 256;
+/// Without a hint, ready tasks are looked for this often.
+const POLL: Duration = Duration::from_millis(500);
+
+impl Worker {
+    /// Works until it is stopped. An error means that the store cannot be worked with at all.
+    pub async fn run(self, stop: Stop) -> Result<(), StoreError> {
+        let agents = Arc::new(AgentCache::default());
+        while !stop.drain.is_cancelled() {
+            let Some(lease) = self.register(&stop).await? else { break };
+            self.live(lease, agents.clone(), &stop).await?;
+        }
+        Ok(())
+    }
+
+    async fn register(&self, stop: &Stop) -> Result<Option<(Arc<Lease>, Arc<Clock>)>, StoreError> {
+        let info = WorkerInfo { name: self.config.name.clone(), reads_format: READS_FORMAT };
+        loop {
+            let registered = async {
+                let worker = self.store.register_worker(info.clone()).await?;
+                Ok((worker, self.store.now().await?))
+            };
+            match registered.await {
+                Ok((worker, now)) => {
+                    tracing::info!(worker = worker.0, name = %info.name, "worker registered");
+                    let lease = Lease::new(worker, self.config.lease_ttl);
+                    return Ok(Some((Arc::new(lease), Arc::new(Clock::new(now)))));
+                }
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::warn!(%why, "the worker cannot register; trying again");
+                    let pause = tokio::time::sleep(Duration::from_secs(1));
+                    if stop.drain.run_until_cancelled(pause).await.is_none() {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One incarnation: from its registration to its end or its death.
+    async fn live(
+        &self,
+        (lease, clock): (Arc<Lease>, Arc<Clock>),
+        agents: Arc<AgentCache>,
+        stop: &Stop,
+    ) -> Result<(), StoreError> {
+        // Ends the helpers of this incarnation; its drivers end by `lease.dead` or by draining.
+        let over = CancellationToken::new();
+        let _over = over.clone().drop_guard();
+        let pulse = Arc::new(Pulse::default());
+        tokio::spawn(pulse.clone().tick(over.clone()));
+        start_heartbeat(self.store.clone(), lease.clone(), clock.clone(), pulse, over.clone())
+            .map_err(|e| StoreError::Unavailable(format!("no thread for the heartbeat: {e}")))?;
+        let (store, broker, metrics) = (&self.store, &self.broker, &self.metrics);
+        let ttl = self.config.lease_ttl;
+        tokio::spawn(sweeps::reap(
+            store.clone(),
+            broker.clone(),
+            metrics.clone(),
+            lease.worker,
+            ttl,
+            over.clone(),
+        ));
+        tokio::spawn(sweeps::wake(store.clone(), broker.clone(), over.clone()));
+        tokio::spawn(sweeps::cancel_orphans(store.clone(), broker.clone(), over.clone()));
+
+        let slots = Slots::default();
+        tokio::spawn(forward_pokes(broker.clone(), slots.clone(), over.clone()));
+        let shared = Arc::new(Shared {
+            store: store.clone(),
+            broker: broker.clone(),
+            performer: self.performer.clone(),
+            agents,
+            appender: Appender::start(store.clone(), lease.clone(), metrics.clone()),
+            lease: lease.clone(),
+            clock,
+            metrics: metrics.clone(),
+            drain: stop.drain.clone(),
+            drained: CancellationToken::new(),
+            now: stop.now.clone(),
+        });
+        let drivers = TaskTracker::new();
+        self.claim(&shared, &slots, &drivers, stop).await;
+        drivers.close();
+        if stop.drain.is_cancelled() {
+            let drained = tokio::time::timeout(self.config.drain, drivers.wait());
+            let in_time = stop.now.run_until_cancelled(drained).await.is_some_and(|in_time| in_time.is_ok());
+            if !in_time {
+                tracing::info!(tasks = drivers.len(), "the drain time is over; the rest is handed back");
+            }
+            shared.drained.cancel();
+        }
+        drivers.wait().await;
+        if !lease.dead.is_cancelled() {
+            self.store.retire_worker(lease.worker).await?;
+        }
+        Ok(())
+    }
+
+    /// Claims until the worker is stopped or dead.
+    async fn claim(&self, shared: &Arc<Shared>, slots: &Slots, drivers: &TaskTracker, stop: &Stop) {
+        let places = Arc::new(Semaphore::new(self.config.concurrency.max(1)));
+        loop {
+            let free = tokio::select! {
+                () = stop.drain.cancelled() => return,
+                () = shared.lease.dead.cancelled() => return,
+                free = places.clone().acquire_owned() => free,
+            };
+            let Ok(free) = free else { return };
+            drop(free);
+            let wanted = places.available_permits().clamp(1, CLAIM);
+            let claimed = match self.store.claim(shared.lease.worker, wanted as u32).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::warn!(%error, "tasks cannot be claimed");
+                    tokio::time::sleep(POLL).await;
+                    continue;
+                }
+            };
+            let full = claimed.len() == wanted;
+            self.metrics.tasks_claimed.inc_by(claimed.len() as u64);
+            for task in claimed {
+                // Between the look at the free places and here only drivers have ended: there is room.
+                let place = places.clone().try_acquire_owned().ok();
+                let slot = Arc::new(Slot::default());
+                lock(slots).insert(task.head.id, slot.clone());
+                self.metrics.tasks_in_flight.inc();
+                let (shared, slots) = (shared.clone(), slots.clone());
+                drivers.spawn(async move {
+                    let id = task.head.id;
+                    drive(&shared, slot, task).await;
+                    lock(&slots).remove(&id);
+                    shared.metrics.tasks_in_flight.dec();
+                    drop(place);
+                });
+            }
+            if !full {
+                let idle = tokio::time::timeout(POLL, self.broker.hinted());
+                tokio::select! {
+                    () = stop.drain.cancelled() => return,
+                    () = shared.lease.dead.cancelled() => return,
+                    _ = idle => {}
+                }
+            }
+        }
+    }
+}
+
+fn lock(slots: &Slots) -> MutexGuard<'_, HashMap<TaskId, Arc<Slot>>> {
+    slots.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Drives one task and sees to it that every way out leaves it in a defined state.
+async fn drive(shared: &Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) {
+    let (task, tenant) = (claimed.head.id, claimed.head.tenant);
+    let driving = async {
+        let driver = Driver::open(shared.clone(), slot, claimed).await?;
+        driver.run().await
+    };
+    // A panic is a bug of ours; it must cost one task its run, not the process all of its tasks.
+    match AssertUnwindSafe(driving).catch_unwind().await {
+        Ok(Ok(Finish::Settled | Finish::Lost)) => {}
+        Ok(Ok(Finish::Release)) => release(shared, task).await,
+        Ok(Err(DriveError::Store(error @ (StoreError::Unavailable(_) | StoreError::Closed)))) => {
+            tracing::warn!(%task, %error, "the task is handed back");
+            release(shared, task).await;
+        }
+        Ok(Err(error)) => fail(shared, tenant, task, codes::JOURNAL_CORRUPT, error.to_string()).await,
+        Err(_) => {
+            let why = "the engine failed in a way that it should not; the server's log says where".to_owned();
+            fail(shared, tenant, task, "internal_error", why).await;
+        }
+    }
+}
+
+async fn release(shared: &Shared, task: TaskId) {
+    for pause in [50, 200, 1000] {
+        match shared.store.release(shared.lease.worker, vec![task]).await {
+            Ok(()) => {
+                shared.broker.hint();
+                return;
+            }
+            Err(error) => tracing::warn!(%task, %error, "a task cannot be handed back"),
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    // It stays this worker's until the worker retires or dies; then it is taken over.
+}
+
+/// Ends a task that nobody can drive. Nothing is guessed: the journal stays as it is.
+async fn fail(shared: &Shared, tenant: TenantId, task: TaskId, code: &str, why: String) {
+    tracing::error!(%task, code, %why, "the task cannot go on");
+    for _ in 0..3 {
+        let Ok(seqs) = shared.store.last_seqs(vec![task]).await else { break };
+        let Some((_, last_seq, _)) = seqs.first().copied() else { return };
+        let end = End::Failed { error: TaskError::new(code, why.clone()) };
+        match shared.store.end_task(tenant, task, last_seq + 1, end, Spend::default()).await {
+            Ok(EndOutcome::Overtaken) => {}
+            Ok(_) => return,
+            Err(error) => tracing::error!(%task, %error, "its failure cannot be stored"),
+        }
+    }
+    release(shared, task).await;
+}
+
+/// Wakes the drivers whose tasks something has happened to.
+async fn forward_pokes(broker: Arc<dyn Broker>, slots: Slots, stop: CancellationToken) {
+    use tokio::sync::broadcast::error::RecvError;
+    let mut pokes = broker.pokes();
+    while let Some(poke) = stop.run_until_cancelled(pokes.recv()).await {
+        let (task, ended) = match poke {
+            Ok(Poke::Inbox(task)) => (task, false),
+            Ok(Poke::Ended(task)) => (task, true),
+            Err(RecvError::Lagged(_)) => {
+                // Which ones were missed is unknown: everybody looks.
+                for slot in lock(&slots).values() {
+                    slot.inbox.store(true, Ordering::Release);
+                    slot.ended.store(true, Ordering::Release);
+                    slot.news.notify_one();
+                }
+                continue;
+            }
+            Err(RecvError::Closed) => return,
+        };
+        if let Some(slot) = lock(&slots).get(&task) {
+            if ended { &slot.ended } else { &slot.inbox }.store(true, Ordering::Release);
+            slot.news.notify_one();
+        }
+    }
+}
