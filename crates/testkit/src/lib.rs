@@ -1,9 +1,18 @@
-//! What the project is proved with.
+//! What the project is proved with; nothing of it is shipped.
+//!
+//! - [`up`] and [`api`]: `agenticai up` as a process that can be started, killed and started again, and a client for it.
+//! - [`stub`]: a model and tools that do as they are told, count every call and log when it began and ended.
+//! - [`checker`]: joins the stub's log with the journals and finds broken promises.
+//! - [`kill`]: the kill test: hundreds of tasks, dozens of `kill -9`, then the checker.
+//! - [`load`] and [`bench`]: how fast it is.
+//! - [`real_model`]: the README's prompt against a real language model.
+
 pub mod api;
 pub mod bench;
 pub mod checker;
 pub mod http;
 pub mod kill;
 pub mod load;
+pub mod real_model;
 pub mod stub;
 pub mod up;

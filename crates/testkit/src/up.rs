@@ -23,7 +23,7 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     })?;
     let path = PathBuf::from(path);
     anyhow::ensure!(path.is_file(), "{BIN} names {}, which is no file", path.display());
-    Ok(path)
+    Ok(path.canonicalize()?)
 }
 
 /// A server and its data directory. The process is killed when this is dropped; the directory stays.

