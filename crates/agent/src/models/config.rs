@@ -188,6 +188,8 @@ pub enum ModelsError {
     #[error("the price of the model `{0}` is no amount of dollars: use numbers of 0 or more")]
     Price(String),
     /// The HTTP client cannot be made.
-    #[error("the HTTP client cannot be set up: {0}")]
+    #[error(
+        "the HTTP client cannot be set up ({0}): install the system's CA certificates, or set SSL_CERT_FILE"
+    )]
     Client(String),
 }

@@ -11,7 +11,7 @@ use super::anthropic;
 use super::config::{Dialect, ModelsError, ProviderConfig};
 use crate::call::CallContext;
 
-/// A provider with what each request needs made ready.
+/// A provider with what each request needs made ready. Its client keeps its connections for all calls.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub client: Client,
@@ -19,52 +19,26 @@ pub(super) struct Endpoint {
     headers: HeaderMap,
 }
 
-/// Two clients: requests to this machine never go through a proxy, whatever the environment says of it. Both share
-/// their connections among all calls.
-pub(super) struct Clients {
-    direct: Client,
-    outside: Client,
-}
-
-impl Clients {
-    pub(super) fn new(connect_timeout: Duration) -> Result<Self, ModelsError> {
-        // Another part of the program may have done so already; both choose the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let plain = || {
-            Client::builder()
-                .connect_timeout(connect_timeout)
-                // A redirect would carry the key to an address that nobody configured.
-                .redirect(Policy::none())
-                // Below the 60 s after which common servers and balancers drop an idle connection.
-                .pool_idle_timeout(Duration::from_secs(50))
-                .user_agent(concat!("agenticai/", env!("CARGO_PKG_VERSION")))
-        };
-        let build = |proxy: bool| {
-            let builder = || if proxy { plain() } else { plain().no_proxy() };
-            // A machine without any certificates can still talk to local servers: only https fails there.
-            builder().build().or_else(|_| builder().tls_certs_only([]).build())
-        };
-        let failed = |why: reqwest::Error| ModelsError::Client(chain(&why));
-        Ok(Self { direct: build(false).map_err(failed)?, outside: build(true).map_err(failed)? })
-    }
-}
-
 impl Endpoint {
-    pub(super) fn new(config: &ProviderConfig, clients: &Clients) -> Result<Self, ModelsError> {
+    pub(super) fn new(config: &ProviderConfig, connect_timeout: Duration) -> Result<Self, ModelsError> {
         let bad = |why: String| ModelsError::Url {
             provider: config.name.clone(),
             url: config.base_url.clone(),
             why,
         };
-        let base = config.base_url.trim_end_matches('/');
-        let path = match config.dialect {
-            Dialect::Anthropic if base.ends_with("/v1") => "messages",
-            Dialect::Anthropic => "v1/messages",
-            Dialect::OpenAi | Dialect::Practice => "chat/completions",
-        };
-        let url = Url::parse(&format!("{base}/{path}")).map_err(|e| bad(e.to_string()))?;
+        let mut url = Url::parse(&config.base_url).map_err(|e| bad(e.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("it begins with something else".to_owned()));
+        }
+        let versioned = url.path().trim_end_matches('/').ends_with("/v1");
+        let path: &[&str] = match config.dialect {
+            Dialect::Anthropic if versioned => &["messages"],
+            Dialect::Anthropic => &["v1", "messages"],
+            Dialect::OpenAi | Dialect::Practice => &["chat", "completions"],
+        };
+        if let Ok(mut segments) = url.path_segments_mut() {
+            // A query stays behind the path: some hosts want their version there.
+            segments.pop_if_empty().extend(path);
         }
         let local = match url.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -72,7 +46,7 @@ impl Endpoint {
             Some(Host::Domain(name)) => name == "localhost",
             None => return Err(bad("it names no host".to_owned())),
         };
-        let client = if local { &clients.direct } else { &clients.outside }.clone();
+        let client = client(connect_timeout, local, url.scheme() == "https")?;
         Ok(Self { client, url, headers: Self::headers(config)? })
     }
 
@@ -117,6 +91,27 @@ impl Endpoint {
         }
         headers
     }
+}
+
+/// A client for a server on this machine or elsewhere. Requests to this machine never go through a proxy, whatever the
+/// environment says of it.
+fn client(connect_timeout: Duration, local: bool, tls: bool) -> Result<Client, ModelsError> {
+    // Another part of the program may have done so already; both choose the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        let builder = Client::builder()
+            .connect_timeout(connect_timeout)
+            // A redirect would carry the key to an address that nobody configured.
+            .redirect(Policy::none())
+            // Below the 60 s after which common servers and balancers drop an idle connection.
+            .pool_idle_timeout(Duration::from_secs(50))
+            .user_agent(concat!("agenticai/", env!("CARGO_PKG_VERSION")));
+        if local { builder.no_proxy() } else { builder }
+    };
+    // Reading the system's certificates takes a while and fails where there are none: without TLS it is not needed.
+    let plain = local && !tls;
+    let client = if plain { builder().tls_certs_only([]).build() } else { builder().build() };
+    client.map_err(|why| ModelsError::Client(chain(&why)))
 }
 
 /// An error with its causes: reqwest tells the interesting part only there. Addresses are left out, because they may

@@ -67,14 +67,13 @@ struct Provider {
 impl Models {
     /// Checks a configuration and sets the HTTP clients up.
     pub fn new(config: ModelsConfig) -> Result<Self, ModelsError> {
-        let clients = http::Clients::new(config.connect_timeout)?;
         let mut providers: Vec<Provider> = Vec::with_capacity(config.providers.len());
         for provider in &config.providers {
             let taken = provider.name == resolve::PRACTICE || provider.dialect == Dialect::Practice;
             if taken || providers.iter().any(|p| p.config.name == provider.name) {
                 return Err(ModelsError::Name(provider.name.clone()));
             }
-            let endpoint = http::Endpoint::new(provider, &clients)?;
+            let endpoint = http::Endpoint::new(provider, config.connect_timeout)?;
             providers.push(Provider { config: provider.clone(), endpoint });
         }
         Ok(Self(Arc::new(Inner {

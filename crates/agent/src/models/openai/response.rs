@@ -121,8 +121,11 @@ impl Reading {
             if choice.index.unwrap_or(0) != 0 {
                 continue;
             }
-            for delta in [choice.delta, choice.message].into_iter().flatten() {
-                self.delta(delta, into);
+            if let Some(delta) = choice.delta {
+                self.delta(delta, false, into);
+            }
+            if let Some(message) = choice.message {
+                self.delta(message, true, into);
             }
             if let Some(reason) = choice.finish_reason {
                 into.begun = true;
@@ -132,7 +135,7 @@ impl Reading {
         Ok(())
     }
 
-    fn delta(&mut self, delta: Delta<'_>, into: &mut Gathered) {
+    fn delta(&mut self, delta: Delta<'_>, whole: bool, into: &mut Gathered) {
         into.begun |= delta.reasoning_content.is_some() || delta.reasoning.is_some();
         for (words, all) in [(delta.content, &mut into.text), (delta.refusal, &mut into.refusal)] {
             if let Some(words) = words {
@@ -142,7 +145,8 @@ impl Reading {
         }
         for call in delta.tool_calls.into_iter().flatten() {
             into.begun = true;
-            let at = self.place(&call, into);
+            let at = if whole { None } else { self.place(&call, into) };
+            let at = at.unwrap_or_else(|| self.begin(call.index, into));
             let Some(known) = into.calls.get_mut(at) else { continue };
             if let Some(id) = call.id.filter(|id| !id.is_empty()) {
                 known.id = id.0.into_owned();
@@ -158,21 +162,25 @@ impl Reading {
         }
     }
 
-    /// Where a piece of a call belongs. Pieces name their call by index; servers that give none, or 0 to all, tell a
-    /// new call by its new id.
-    fn place(&mut self, call: &CallDelta<'_>, into: &mut Gathered) -> usize {
+    /// The call that a piece belongs to; none where it begins one. Pieces name their call by index; servers that give
+    /// none, or 0 to all, tell a new call by its new id, or at least by its name.
+    fn place(&self, call: &CallDelta<'_>, into: &Gathered) -> Option<usize> {
         let id = call.id.as_deref().filter(|id| !id.is_empty());
-        let known = match call.index {
-            Some(index) => self.indexes.iter().rposition(|i| *i == index),
-            None if id.is_some() => None,
-            None => self.indexes.len().checked_sub(1),
+        let at = match call.index {
+            Some(index) => self.indexes.iter().rposition(|i| *i == index)?,
+            None => self.indexes.len().checked_sub(1)?,
         };
-        if let Some(at) = known
-            && into.calls.get(at).is_some_and(|c| c.id.is_empty() || id.is_none_or(|id| id == c.id))
-        {
-            return at;
+        let known = into.calls.get(at)?;
+        let named =
+            call.function.as_ref().is_some_and(|f| f.name.as_deref().is_some_and(|name| !name.is_empty()));
+        match id {
+            Some(id) => (known.id == id || known.id.is_empty()).then_some(at),
+            None => (call.index.is_some() || !named).then_some(at),
         }
-        self.indexes.push(call.index.unwrap_or(u32::MAX));
+    }
+
+    fn begin(&mut self, index: Option<u32>, into: &mut Gathered) -> usize {
+        self.indexes.push(index.unwrap_or(u32::MAX));
         into.calls.push(RawCall { id: String::new(), name: String::new(), arguments: String::new() });
         into.calls.len() - 1
     }

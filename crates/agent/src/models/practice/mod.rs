@@ -8,6 +8,7 @@ mod arithmetic;
 mod choose;
 mod conversation;
 mod fill;
+mod offers;
 mod words;
 
 use serde_json::Value;
