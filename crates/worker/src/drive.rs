@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use agenticai_agent::call::CallContext;
 use agenticai_broker::{Broker, Live};
 use agenticai_domain::engine::{After, Agent, Context, Effect, ReplayError, Run, State, plan};
-use agenticai_domain::ids::StepId;
+use agenticai_domain::ids::{StepId, TaskId};
 use agenticai_domain::inbox::InboxMessage;
 use agenticai_domain::outcome::{ChildOutcome, Outcome, ToolOutcome, ToolResult};
 use agenticai_domain::spec;
@@ -236,8 +236,14 @@ impl Driver {
                 self.again(kept);
                 Ok(None)
             }
-            AppendOutcome::Fenced => Ok(Some(Finish::Lost)),
-            AppendOutcome::Terminal(_) => Ok(Some(Finish::Settled)),
+            AppendOutcome::Fenced => {
+                self.again(kept);
+                Ok(Some(Finish::Lost))
+            }
+            AppendOutcome::Terminal(_) => {
+                self.again(kept);
+                Ok(Some(Finish::Settled))
+            }
             AppendOutcome::Refused(why) => {
                 tracing::warn!(task = %self.head.id, %why, "the store refused a step's data; the step fails");
                 if kept.is_empty() {
@@ -486,22 +492,39 @@ impl Driver {
         }
     }
 
-    /// Lets `once` calls that are still open come to their end, and keeps what they say for people.
+    /// Lets `once` calls that are still open come to their end, and keeps what they say, and what those said that
+    /// landed too late, for people.
     fn keep_late_results(&mut self) {
         let mut open = std::mem::take(&mut self.once_flights);
-        if open.is_empty() || self.shared.now.is_cancelled() {
+        let landed: Vec<ToolOutcome> = std::mem::take(&mut self.outcomes)
+            .into_iter()
+            .filter_map(|outcome| match outcome {
+                Outcome::Tool { attempt, outcome } if self.sent.contains(&(outcome.step, attempt)) => {
+                    Some(outcome)
+                }
+                _ => None,
+            })
+            .collect();
+        if (open.is_empty() && landed.is_empty()) || self.shared.now.is_cancelled() {
             return;
         }
         let (store, task, epoch) = (self.shared.store.clone(), self.head.id, self.epoch);
         tokio::spawn(async move {
+            for outcome in landed {
+                keep(store.as_ref(), task, epoch, outcome).await;
+            }
             while let Some((_, outcome)) = open.next().await {
-                if let Outcome::Tool { outcome, .. } = outcome
-                    && let Err(error) = store.keep_late_result(task, epoch, outcome).await
-                {
-                    tracing::error!(%task, %error, "a late result of a `once` call could not be kept");
+                if let Outcome::Tool { outcome, .. } = outcome {
+                    keep(store.as_ref(), task, epoch, outcome).await;
                 }
             }
         });
+    }
+}
+
+async fn keep(store: &dyn Store, task: TaskId, epoch: u32, outcome: ToolOutcome) {
+    if let Err(error) = store.keep_late_result(task, epoch, outcome).await {
+        tracing::error!(%task, %error, "a late result of a `once` call could not be kept");
     }
 }
 
