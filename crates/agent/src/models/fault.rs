@@ -99,6 +99,15 @@ impl Reported {
         Self { message: clip(&message), kind: word("type"), code: word("code") }
     }
 
+    /// The error in an event that is none of its dialect: some servers put a bare `{"message", "type", "code"}` into
+    /// their streams.
+    pub(super) fn find(data: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(data).ok()?;
+        let told = value.get("error").is_some_and(|e| !e.is_null())
+            || value.get("message").is_some_and(Value::is_string);
+        told.then(|| Self::read(data))
+    }
+
     /// What an HTTP status other than success means.
     pub(super) fn with_status(&self, status: u16, asked: &Asked<'_>) -> Fault {
         let Asked { provider, model, key_variable, retry_after, should_retry } = asked;

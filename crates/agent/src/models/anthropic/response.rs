@@ -99,7 +99,9 @@ impl Reading {
     /// Takes one event of a stream, or a whole message. Events and blocks of unknown types are passed over, as the
     /// vendor asks of its clients.
     pub(in super::super) fn take(&mut self, data: &[u8], into: &mut Gathered) -> Result<(), Fault> {
-        let event: Event<'_> = serde_json::from_slice(data).map_err(|e| Fault::garbage(&e))?;
+        let event: Event<'_> = serde_json::from_slice(data).map_err(|e| {
+            Reported::find(data).map_or_else(|| Fault::garbage(&e), |error| error.in_stream())
+        })?;
         match &*event.kind {
             "message_start" => {
                 into.understood = true;

@@ -107,10 +107,11 @@ impl Reading {
             return Ok(());
         }
         let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|e| Fault::garbage(&e))?;
-        if let Some(error) = chunk.error
-            && error.get() != "null"
+        // Seldom: an answer has choices or usage.
+        if (chunk.error.is_some() || (chunk.choices.is_none() && chunk.usage.is_none()))
+            && let Some(error) = Reported::find(data)
         {
-            return Err(Reported::read(data).in_stream());
+            return Err(error.in_stream());
         }
         if let Some(tokens) = chunk.usage {
             into.understood = true;

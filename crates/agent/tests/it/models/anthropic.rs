@@ -144,6 +144,17 @@ async fn an_overloaded_stream_is_asked_again_and_both_are_charged() {
 }
 
 #[tokio::test]
+async fn an_error_of_another_dialect_in_a_stream_is_told() {
+    let error =
+        "event: error\ndata: {\"code\":500,\"message\":\"no such format\",\"type\":\"server_error\"}\n\n";
+    let server = Server::start([Reply::stream(&(start() + error), 1000)]).await;
+    let outcome = ask(&server).await.0;
+    let failed = outcome.result.unwrap_err();
+    assert_eq!((failed.code.as_str(), outcome.attempts), (codes::MODEL_UNAVAILABLE, 3));
+    assert!(failed.message.contains("no such format"), "{}", failed.message);
+}
+
+#[tokio::test]
 async fn refusals_end_the_call_at_once() {
     for (status, kind, message, code, said) in [
         (

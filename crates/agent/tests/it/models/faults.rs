@@ -51,6 +51,10 @@ async fn whatever_passes_is_tried_again() {
                 "data: {\"error\":{\"message\":\"The server had an error\",\"type\":\"server_error\"}}\n\n";
             Reply::stream(&format!("{HALF}{error}"), 1000)
         }),
+        ("a bare error in a stream", {
+            let error = "data: {\"code\":500,\"message\":\"no such format\",\"type\":\"server_error\"}\n\n";
+            Reply::stream(error, 1000)
+        }),
         ("an HTML page as an error", Reply::whole(502, "text/html", "<html>Bad gateway</html>")),
         ("500", Reply::json(500, "{\"error\":{\"message\":\"oops\"}}")),
         ("408", Reply::json(408, "")),
