@@ -163,7 +163,7 @@ impl Api {
         decision: &str,
         result: Option<Value>,
     ) -> Result<Value> {
-        let request = ResolveRequest { step, decision: decision.to_owned(), result };
+        let request = ResolveRequest { step, decision: decision.to_owned(), result, attempt: None };
         self.call("POST", &format!("/api/v1/tasks/{id}/resolve"), &[], Some(to_value(&request))).await
     }
 
