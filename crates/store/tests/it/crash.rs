@@ -1,14 +1,14 @@
 //! `kill -9` in the middle of writing.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_store::sqlite::{SqliteOptions, SqliteStore};
-use agenticai_store::{CreateTask, Journal, Leases, Tasks, WorkerInfo};
+use agenticai_store::{AppendOutcome, CreateTask, Journal, Leases, Tasks, WorkerInfo};
 use agenticai_testkit::conformance::Lab;
-use agenticai_testkit::conformance::lab::{content, entry, run};
-use uuid::Uuid;
+use agenticai_testkit::conformance::lab::{cancelled, content, entry, new_task, run};
 
 use crate::fixture::SqliteFixture;
 
@@ -36,11 +36,9 @@ async fn writes_until_it_is_killed() {
                     if seq % 7 == 0 { format!("{seq} {}", "x".repeat(66_000)) } else { format!("{seq} x") };
                 let outcome =
                     store.append(worker, vec![run(&claimed, seq, vec![entry(&text)])]).await.unwrap();
-                assert!(matches!(outcome[..], [agenticai_store::AppendOutcome::Accepted { .. }]));
+                assert!(matches!(outcome[..], [AppendOutcome::Accepted { .. }]));
                 println!("\ncommitted {} {seq}", claimed.head.id);
-                let mut child = claimed.head.clone();
-                child.id = TaskId(Uuid::new_v4());
-                let task = agenticai_testkit::conformance::lab::new_task(child.tenant, child.agent);
+                let task = new_task(claimed.head.tenant, claimed.head.agent);
                 let id = task.id;
                 store.create_task(CreateTask { task, idempotency: None }).await.unwrap();
                 println!("\ncreated {id}");
@@ -62,7 +60,7 @@ async fn everything_acknowledged_survives_kill_9() {
         lab.create(lab.new_task()).await;
     }
     store.close().await.unwrap();
-    let (mut created, mut known) = (Vec::new(), Default::default());
+    let (mut created, mut known) = (Vec::new(), BTreeMap::new());
     for round in 1..=3 {
         let mut victim = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::writes_until_it_is_killed", "--ignored", "--nocapture"])
@@ -71,7 +69,7 @@ async fn everything_acknowledged_survives_kill_9() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut committed: std::collections::BTreeMap<TaskId, u64> = known;
+        let mut committed = known;
         let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
         let mut told = 0;
         while let Some(Ok(line)) = lines.next() {
@@ -99,11 +97,11 @@ async fn everything_acknowledged_survives_kill_9() {
 async fn check(
     dir: &std::path::Path,
     tenant: TenantId,
-    committed: &std::collections::BTreeMap<TaskId, u64>,
+    committed: &BTreeMap<TaskId, u64>,
     created: &[TaskId],
-) -> std::collections::BTreeMap<TaskId, u64> {
+) -> BTreeMap<TaskId, u64> {
     let store = SqliteStore::open(SqliteOptions::new(dir)).unwrap();
-    let mut known = std::collections::BTreeMap::new();
+    let mut known = BTreeMap::new();
     for (task, last) in committed {
         let journal = store.read_journal(tenant, *task, 0, 100_000).await.unwrap();
         assert!(journal.len() as u64 >= *last, "{task}: {} of {last} entries are left", journal.len());
@@ -121,8 +119,7 @@ async fn check(
         store.register_worker(WorkerInfo { name: "sweeper".to_owned(), reads_format: 1 }).await.unwrap();
     for claimed in store.claim(sweeper, 100_000).await.unwrap() {
         if !committed.contains_key(&claimed.head.id) {
-            let end = agenticai_testkit::conformance::lab::cancelled();
-            store.end_task(tenant, claimed.head.id, 1, end, Default::default()).await.unwrap();
+            store.end_task(tenant, claimed.head.id, 1, cancelled(), Default::default()).await.unwrap();
         }
     }
     store.close().await.unwrap();

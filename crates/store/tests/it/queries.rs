@@ -141,3 +141,21 @@ async fn a_table_that_is_gone_fails_its_readers_only() {
     lab.accept(worker, run(&claimed, 2, vec![entry("b")])).await;
     assert_eq!(lab.row(claimed.head.id).await.status, TaskStatus::Running);
 }
+
+/// A row that cannot be read does not come back for ever, nor does it hold up the tasks that are claimed with it.
+#[tokio::test]
+async fn a_damaged_row_fails_its_task_alone() {
+    let (lab, _store, dir) = lab().await;
+    let damaged = lab.create(lab.new_task()).await.head;
+    let sound = lab.create(lab.new_task()).await.head;
+    let conn = Connection::open(dir.join("agenticai.db")).unwrap();
+    let of_task = "WHERE task = (SELECT num FROM tasks WHERE id = ?1)";
+    conn.execute(&format!("UPDATE task_inputs SET metadata = '{{' {of_task}"), [damaged.id.0.as_bytes()])
+        .unwrap();
+    let worker = lab.worker().await;
+    assert_eq!(lab.claim_one(worker).await.head, sound);
+    conn.execute(&format!("UPDATE task_inputs SET metadata = NULL {of_task}"), [damaged.id.0.as_bytes()])
+        .unwrap();
+    assert_eq!(lab.row(damaged.id).await.status, TaskStatus::Failed);
+    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty());
+}
