@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use agenticai_domain::engine::State;
-use agenticai_store::{Journal, StoreError};
+use agenticai_store::StoreError;
 
 use super::{DriveError, Driver, Finish};
 
