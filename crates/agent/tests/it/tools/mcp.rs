@@ -21,11 +21,11 @@ fn installed(server: &str) -> String {
     let modules = std::env::var("AGENTICAI_TEST_MCP").unwrap_or_else(|_| {
         panic!(
             "AGENTICAI_TEST_MCP is not set: `./test` installs the MCP servers and sets it; by hand: \
-             `e2e/mcp/install DIR && export AGENTICAI_TEST_MCP=DIR/node_modules`"
+             `npm ci --ignore-scripts` in a copy of `e2e/mcp`, and its `node_modules` is the value"
         )
     });
     let path: PathBuf = [&modules, "@modelcontextprotocol", server, "dist", "index.js"].iter().collect();
-    assert!(path.exists(), "{} is missing: run `e2e/mcp/install` again", path.display());
+    assert!(path.exists(), "{} is missing: install `e2e/mcp` again", path.display());
     path.to_str().unwrap().to_owned()
 }
 
