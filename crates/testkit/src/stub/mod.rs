@@ -115,7 +115,10 @@ impl Stub {
         let (tell, told) = mpsc::channel();
         // The runtime lives and ends in a thread of its own: the caller's may be asynchronous itself.
         let thread = std::thread::Builder::new().name("stub".into()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(config.threads).enable_all().build();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(config.threads)
+                .enable_all()
+                .build();
             let runtime = match runtime {
                 Ok(runtime) => runtime,
                 Err(why) => return drop(tell.send(Err(why.into()))),
