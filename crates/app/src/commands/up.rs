@@ -12,6 +12,8 @@ use crate::render::{note, print, program};
 /// Serves.
 pub async fn perform(context: &Context) -> Result {
     start_logging(context, false);
+    // Before anything answers: a supervisor may say stop the moment that it sees a ready server.
+    let mut stop = StopSignals::listen();
     let drain = context.loaded.settings.worker.drain;
     let mut node = match Node::start(context, Port::Configured, drain).await {
         Ok(node) => node,
@@ -19,7 +21,7 @@ pub async fn perform(context: &Context) -> Result {
     };
     greet(context, &node)?;
     let broken = tokio::select! {
-        () = asked_to_stop() => None,
+        () = stop.next() => None,
         failure = node.broken() => Some(failure),
     };
     let hurry = CancellationToken::new();
@@ -30,7 +32,7 @@ pub async fn perform(context: &Context) -> Result {
         ));
         let hurry = hurry.clone();
         tokio::spawn(async move {
-            asked_to_stop().await;
+            stop.next().await;
             hurry.cancel();
         });
     }
@@ -89,18 +91,39 @@ async fn explain(context: &Context, error: StartError) -> Failure {
     failure
 }
 
-/// Returns at SIGTERM or Ctrl-C.
-async fn asked_to_stop() {
+/// SIGTERM and Ctrl-C, heard from the moment that this exists.
+struct StopSignals {
     #[cfg(unix)]
-    {
+    heard: Vec<tokio::signal::unix::Signal>,
+}
+
+impl StopSignals {
+    #[cfg(unix)]
+    fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+        // One that cannot be listened to keeps its usual meaning: it ends the process, which loses nothing.
+        Self { heard: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    /// Returns at the next one.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let next = self.heard.iter_mut().map(|signal| Box::pin(signal.recv()));
+            match next.collect::<Vec<_>>() {
+                none if none.is_empty() => std::future::pending().await,
+                some => drop(futures_util::future::select_all(some).await),
             }
-            return;
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
