@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tracing::Level;
 
 use crate::problem::ApiError;
 use crate::state::Api;
@@ -45,12 +46,29 @@ pub(crate) async fn observe(State(api): State<Arc<Api>>, request: Request, next:
     let (status, took) = (response.status(), began.elapsed());
     api.metrics.request(method.as_str(), route, status.as_u16(), took);
     let ms = took.as_secs_f64() * 1e3;
-    if route.starts_with("/health") || route == "/metrics" {
-        tracing::debug!(%method, route, status = status.as_u16(), ms, request_id = id, "request");
-    } else {
-        tracing::info!(%method, route, status = status.as_u16(), ms, request_id = id, "request");
+    // A line's level is compiled in: each level needs a line of its own.
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(%method, route, status = status.as_u16(), ms, request_id = id, "request")
+        };
+    }
+    match level(status) {
+        Level::WARN => line!(warn),
+        Level::INFO => line!(info),
+        _ => line!(debug),
     }
     response
+}
+
+/// How loudly a request is logged. What went well is counted by the metrics; a log has room for what did not.
+fn level(status: StatusCode) -> Level {
+    if status.is_server_error() {
+        Level::WARN
+    } else if status.is_client_error() {
+        Level::INFO
+    } else {
+        Level::DEBUG
+    }
 }
 
 /// The caller's id, if it can stand in a log line and a header; else one of our own.
@@ -77,6 +95,21 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_logged_as_loudly_as_it_failed() {
+        for (status, expected) in [
+            (200, Level::DEBUG),
+            (201, Level::DEBUG),
+            (304, Level::DEBUG),
+            (404, Level::INFO),
+            (422, Level::INFO),
+            (500, Level::WARN),
+            (503, Level::WARN),
+        ] {
+            assert_eq!(StatusCode::from_u16(status).map(level).ok(), Some(expected), "{status}");
+        }
+    }
 
     #[test]
     fn a_sane_id_is_kept_and_any_other_replaced() {

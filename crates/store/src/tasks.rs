@@ -119,6 +119,10 @@ pub enum DeliverOutcome {
 pub trait Tasks {
     /// Commits a task and its place among the ready ones, in one transaction.
     async fn create_task(&self, new: CreateTask) -> Result<CreateTaskOutcome>;
+    /// The task that a tenant's idempotency key made, as it stands, and the SHA-256 of the body that came with it (see
+    /// [`Idempotency`]). `None`: no committed task has the key. [`Tasks::create_task`] looks at the key itself; this is
+    /// for a repetition that could not be created any more.
+    async fn task_by_key(&self, tenant: TenantId, key: String) -> Result<Option<(TaskRow, [u8; 32])>>;
     /// A task of a tenant.
     async fn task(&self, tenant: TenantId, id: TaskId) -> Result<Option<TaskRow>>;
     /// Newest first. `cursor` comes from the page before.

@@ -46,12 +46,12 @@ pub(crate) async fn execute_agent(
 ) -> ApiResult<Response> {
     let ExecuteRequest { input, agent_version, priority, timeout_seconds, metadata } = body;
     let task = CreateTaskRequest { agent: which, agent_version, input, priority, timeout_seconds, metadata };
-    let accepted = api.create_task(who, task, key, traceparent(&headers)).await?;
-    let id = accepted.row.head.id;
+    let accepted = api.create_task(who, task, key, traceparent(&headers)).await?.row();
+    let id = accepted.head.id;
 
     let wait = wait.map(|wait| wait.min(api.settings.max_wait));
     let row = match wait {
-        None => *accepted.row,
+        None => *accepted,
         Some(wait) => api.wait_for_end(who.tenant, id, wait).await?,
     };
     let status = if row.status.is_terminal() { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use agenticai_domain::ids::TaskId;
+use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::task::NewTask;
 use agenticai_store::{CreateTask, CreateTaskOutcome, Idempotency, Principal, TaskRow};
 use agenticai_wire::{CreateTaskRequest, TaskView};
@@ -29,7 +29,7 @@ const LONGEST_TIMEOUT: u64 = 10 * 366 * 24 * 3600;
 const METADATA_BYTES: usize = 16 * 1024;
 
 /// Accepts a task: 201 means that it is committed and survives any crash. With an `Idempotency-Key` the same request
-/// may be sent again and answers the first one's task.
+/// may be sent again and answers the first one's task, even if the agent was changed or deleted since.
 #[utoipa::path(
     post, path = "/api/v1/tasks", tag = "tasks", request_body = CreateTaskRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters; kept as long as the task. The same key with another body is a conflict")),
@@ -46,10 +46,10 @@ pub(crate) async fn create_task(
     ApiJson(body): ApiJson<CreateTaskRequest>,
 ) -> ApiResult<Response> {
     match api.create_task(who, body, key, traceparent(&headers)).await? {
-        Accepted { new: true, row, agent } => {
+        Accepted::Now(row, agent) => {
             Ok((StatusCode::CREATED, [at(row.head.id)], Json(row_view(&row, &agent))).into_response())
         }
-        Accepted { new: false, row, .. } => {
+        Accepted::Before(row) => {
             Ok((StatusCode::OK, [at(row.head.id)], Json(api.task_view(&row).await?)).into_response())
         }
     }
@@ -60,18 +60,28 @@ pub(crate) fn at(id: TaskId) -> (header::HeaderName, String) {
     (header::LOCATION, format!("/api/v1/tasks/{id}"))
 }
 
-/// A task that is committed, by this request or an earlier one with the same key.
-pub(crate) struct Accepted {
-    /// Whether this request created it.
-    pub new: bool,
+/// A task that is committed.
+pub(crate) enum Accepted {
+    /// By this request; with the agent version that it runs.
+    Now(Box<TaskRow>, Arc<Prepared>),
+    /// By an earlier request with the same key: as it stands.
+    Before(Box<TaskRow>),
+}
+
+impl Accepted {
     /// The task.
-    pub row: Box<TaskRow>,
-    /// The agent version that the request asked for: the task's own where it is new.
-    pub agent: Arc<Prepared>,
+    pub fn row(self) -> Box<TaskRow> {
+        match self {
+            Self::Now(row, _) | Self::Before(row) => row,
+        }
+    }
 }
 
 impl Api {
     /// Checks a request and commits its task.
+    ///
+    /// The checks come before the key, for the transaction that creates the task looks at the key anyway. A request
+    /// that no longer passes them may still be the repetition of one that did: only then is the key looked up first.
     pub async fn create_task(
         &self,
         who: Principal,
@@ -79,12 +89,12 @@ impl Api {
         key: Option<String>,
         traceparent: Option<String>,
     ) -> ApiResult<Accepted> {
-        let timeout_ms = check_bounds(&body)?;
         let idempotency =
             key.map(|key| Ok::<_, ApiError>(Idempotency { key, body: fingerprint(&body)? })).transpose()?;
-        let agent = self.agent(who.tenant, &body.agent, body.agent_version).await?;
-        input::check(&agent, &body.input)?;
-        self.check_model_and_price(&agent)?;
+        let (agent, timeout_ms) = match self.check(who.tenant, &body).await {
+            Ok(checked) => checked,
+            Err(refused) => return self.accepted_before(who.tenant, idempotency).await?.ok_or(refused),
+        };
 
         let limit_ms = agent.version.spec.limits.timeout_seconds.map(|seconds| seconds.saturating_mul(1000));
         let task = NewTask {
@@ -104,16 +114,38 @@ impl Api {
         match self.store.create_task(CreateTask { task, idempotency }).await? {
             CreateTaskOutcome::Created(row) => {
                 self.broker.hint();
-                Ok(Accepted { new: true, row, agent })
+                Ok(Accepted::Now(row, agent))
             }
-            CreateTaskOutcome::Existing(row) => Ok(Accepted { new: false, row, agent }),
-            CreateTaskOutcome::KeyConflict(task) => Err(ApiError::new(
-                IDEMPOTENCY_CONFLICT,
-                format!(
-                    "The Idempotency-Key was used with another body and made the task {task}: use a new key for a \
-                     new request."
-                ),
-            )),
+            CreateTaskOutcome::Existing(row) => Ok(Accepted::Before(row)),
+            CreateTaskOutcome::KeyConflict(task) => Err(key_conflict(task)),
+        }
+    }
+
+    /// Every check of a request; answers the agent version to run and the request's time-out in milliseconds.
+    async fn check(
+        &self,
+        tenant: TenantId,
+        body: &CreateTaskRequest,
+    ) -> ApiResult<(Arc<Prepared>, Option<u64>)> {
+        let timeout_ms = check_bounds(body)?;
+        let agent = self.agent(tenant, &body.agent, body.agent_version).await?;
+        input::check(&agent, &body.input)?;
+        self.check_model_and_price(&agent)?;
+        Ok((agent, timeout_ms))
+    }
+
+    /// The task of an earlier request with the key, `None` if there was no such request. A look-up that fails is the
+    /// error to answer: the client must not be told that a task does not exist which may.
+    async fn accepted_before(
+        &self,
+        tenant: TenantId,
+        idempotency: Option<Idempotency>,
+    ) -> ApiResult<Option<Accepted>> {
+        let Some(Idempotency { key, body }) = idempotency else { return Ok(None) };
+        match self.store.task_by_key(tenant, key).await? {
+            None => Ok(None),
+            Some((row, first)) if first == body => Ok(Some(Accepted::Before(Box::new(row)))),
+            Some((row, _)) => Err(key_conflict(row.head.id)),
         }
     }
 
@@ -134,6 +166,13 @@ impl Api {
         }
         Ok(())
     }
+}
+
+fn key_conflict(task: TaskId) -> ApiError {
+    let detail = format!(
+        "The Idempotency-Key was used with another body and made the task {task}: use a new key for a new request."
+    );
+    ApiError::new(IDEMPOTENCY_CONFLICT, detail)
 }
 
 /// Checks what does not depend on the agent; answers the time-out in milliseconds.

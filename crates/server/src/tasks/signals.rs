@@ -26,7 +26,9 @@ use crate::state::Api;
 const NAME_BYTES: usize = 255;
 
 /// Sends a message to a task. A decision or an answer names a step that waits for it; sending the same again is
-/// harmless. An event is kept until the task waits for its name; `dedupe_id` makes sending it again harmless.
+/// harmless. An event ends one wait for its name. If there is none yet, or its time-out is over, the event is
+/// kept for the next wait for that name, however late; one that the task never waits for stays unread and has no
+/// effect. `dedupe_id` makes sending an event again harmless, also after it was taken.
 #[utoipa::path(
     post, path = "/api/v1/tasks/{id}/signals", tag = "tasks", request_body = SignalRequest,
     params(("id" = String, Path, description = "The task")),

@@ -31,17 +31,19 @@ impl Abilities for Simple {
                 max_result_bytes: ToolDef::MAX_RESULT_BYTES,
                 source: ToolSource::Http { request: tool.http.clone() },
             }),
-            ToolSpec::Builtin(tool) if tool.builtin == "ask_human" => Ok(ToolDef {
-                name: "ask_human".into(),
-                description: String::new(),
-                parameters: json!({"type": "object"}),
-                effect: Effect::None,
-                approval: Approval::Never,
-                timeout_ms: ToolDef::TIMEOUT_MS,
-                retry: Default::default(),
-                max_result_bytes: ToolDef::MAX_RESULT_BYTES,
-                source: ToolSource::Builtin { builtin: "ask_human".into() },
-            }),
+            ToolSpec::Builtin(tool) if ["ask_human", "wait_signal"].contains(&tool.builtin.as_str()) => {
+                Ok(ToolDef {
+                    name: tool.builtin.clone(),
+                    description: String::new(),
+                    parameters: json!({"type": "object"}),
+                    effect: Effect::None,
+                    approval: Approval::Never,
+                    timeout_ms: ToolDef::TIMEOUT_MS,
+                    retry: Default::default(),
+                    max_result_bytes: ToolDef::MAX_RESULT_BYTES,
+                    source: ToolSource::Builtin { builtin: tool.builtin.clone() },
+                })
+            }
             _ => Err(vec![SpecError { path: format!("tools[{i}]"), message: "is not known here".into() }]),
         };
         spec.tools.iter().enumerate().map(resolve).collect()

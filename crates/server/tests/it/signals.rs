@@ -1,10 +1,12 @@
 //! Approvals, answers, events and words on uncertain calls.
 
+use std::time::Duration;
+
 use agenticai_broker::{Broker, Poke};
 use agenticai_domain::engine::Effect;
 use agenticai_domain::ids::StepId;
 use agenticai_domain::outcome::ToolResult;
-use agenticai_store::Journal;
+use agenticai_store::{Journal, Leases};
 use serde_json::{Value, json};
 
 use crate::hand::Hand;
@@ -84,6 +86,55 @@ async fn events_are_kept_and_deduplicated() {
         signal(&server, &hand, body).await.ok(202);
     }
     assert_eq!(server.store.inbox(id, 0).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_event_that_nothing_waits_for_is_kept() {
+    let server = Server::start().await;
+    let spec = json!({"name": "a", "model": "priced", "tools": ["wait_signal"]});
+    server.post("/api/v1/agents", spec).await.ok(201);
+    let id = server.task("a", json!("x")).await;
+    let event = |name: &str| json!({"name": name, "payload": {"n": 1}, "dedupe_id": name});
+    let status = async || server.get(&format!("/api/v1/tasks/{id}")).await.ok(200)["status"].clone();
+    let mut hand = Hand::claim(&server).await;
+    hand.model_calls(1, "wait_signal", r#"{"name": "paid", "timeout_seconds": 0.1}"#).await;
+
+    // Of another name: it ends no wait.
+    signal(&server, &hand, event("other")).await.ok(202);
+    hand.claim_again().await;
+    hand.advance(vec![]).await;
+    assert_eq!(status().await, "waiting");
+
+    // Of a wait that has expired: for the next one of that name, which it ends at once.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(server.store.wake_due(10).await.unwrap(), 1);
+    hand.claim_again().await;
+    let effects = hand.advance(vec![]).await;
+    assert!(matches!(effects[..], [Effect::Model { turn: 2 }]), "{effects:?}");
+    signal(&server, &hand, event("paid")).await.ok(202);
+    let effects = hand.model_calls(2, "wait_signal", r#"{"name": "paid"}"#).await;
+    assert!(matches!(effects[..], [Effect::Model { turn: 3 }]), "{effects:?}");
+
+    // Taken once; and the one that nothing ever waited for is no obstacle to the end.
+    hand.model_calls(3, "wait_signal", r#"{"name": "paid"}"#).await;
+    assert_eq!(status().await, "waiting");
+    signal(&server, &hand, event("paid")).await.ok(202);
+    assert_eq!(server.store.inbox(id, 0).await.unwrap().len(), 2, "the dedupe id was used before");
+    signal(&server, &hand, json!({"name": "paid"})).await.ok(202);
+    hand.claim_again().await;
+    hand.advance(vec![]).await;
+    hand.model_says(4, "done").await;
+    assert_eq!(status().await, "completed");
+    let journal = server.get(&format!("/api/v1/tasks/{id}/journal")).await.ok(200);
+    let taken: Vec<_> = journal["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["entry"]["type"] == "received")
+        .map(|item| item["entry"]["message"]["id"].clone())
+        .collect();
+    assert_eq!(taken, [2, 3], "{journal}");
+    signal(&server, &hand, event("late")).await.problem(409, "task-ended");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use agenticai_domain::ids::StepId;
 use agenticai_domain::outcome::ToolResult;
+use agenticai_store::{Agents, NewAgentVersion};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -57,6 +58,55 @@ async fn a_key_makes_creation_repeatable() {
     send(&"k".repeat(256), json!({"agent": "job", "input": {"to": "a"}})).await.problem(400, "bad-header");
     send("", json!({"agent": "job", "input": {"to": "a"}})).await.problem(400, "bad-header");
     assert_eq!(server.get("/api/v1/tasks/count").await.ok(200), json!({"count": 2}));
+}
+
+#[tokio::test]
+async fn a_repetition_finds_its_task_whatever_became_of_the_agent() {
+    let server = Server::start().await;
+    let tool = |to: &str| {
+        json!({
+            "name": "mail", "http": {"url": "https://example.com/mail"},
+            "parameters": {"type": "object", "properties": {"to": {"type": to}}, "required": ["to"]}
+        })
+    };
+    let send = |path: &str, key: &str, body: Value| {
+        answer(server.request(Method::POST, path).header("idempotency-key", key).json(&body))
+    };
+    let tasks = "/api/v1/tasks";
+    let job = json!({"agent": "job", "input": {"to": "a"}});
+    let chat = json!({"agent": "chat", "input": "hello"});
+    let run = json!({"input": {"to": "a"}});
+    server.job("job", json!({})).await;
+    server.react("chat").await;
+    let of_job = send(tasks, "job", job.clone()).await.ok(201)["id"].clone();
+    let of_chat = send(tasks, "chat", chat.clone()).await.ok(201)["id"].clone();
+    let of_run = send("/api/v1/agents/job/execute", "run", run.clone()).await.ok(202)["id"].clone();
+
+    // The store takes a version whose model nobody serves: as if a key was taken from the configuration.
+    let spec = serde_json::from_value(json!({"name": "chat", "model": "nobody"})).unwrap();
+    let unserved = NewAgentVersion { tenant: server.owner.tenant, spec, tools: Vec::new(), created_by: None };
+    server.store.put_agent(unserved).await.unwrap();
+    // Other arguments in the newest version; to apply it also makes the server forget what it knew of `chat`.
+    let spec = json!({"name": "job", "kind": "tool", "tools": [tool("integer")]});
+    answer(server.request(Method::PUT, "/api/v1/agents/job").json(&spec)).await.ok(201);
+    send(tasks, "new", job.clone()).await.problem(422, "invalid-request");
+    send(tasks, "new", chat.clone()).await.problem(422, "model-not-served");
+    for deleted in [false, true] {
+        if deleted {
+            answer(server.request(Method::DELETE, "/api/v1/agents/job")).await.ok(204);
+            send(tasks, "new", job.clone()).await.problem(404, "unknown-agent");
+            server.post(tasks, job.clone()).await.problem(404, "unknown-agent");
+        }
+        let again = send(tasks, "job", job.clone()).await;
+        assert_eq!(again.headers["location"], format!("{tasks}/{}", of_job.as_str().unwrap()));
+        assert_eq!(again.ok(200)["id"], of_job);
+        assert_eq!(send(tasks, "chat", chat.clone()).await.ok(200)["id"], of_chat);
+        assert_eq!(send("/api/v1/agents/job/execute", "run", run.clone()).await.ok(202)["id"], of_run);
+        let other = json!({"agent": "job", "input": {"to": "b"}});
+        let detail = send(tasks, "job", other).await.problem(409, "idempotency-conflict");
+        assert!(detail.contains(of_job.as_str().unwrap()), "{detail}");
+    }
+    assert_eq!(server.get("/api/v1/tasks/count").await.ok(200), json!({"count": 3}));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Creating tasks: on request, and as children with a run.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::WRITES_FORMAT;
@@ -65,6 +65,32 @@ pub(super) async fn create_task(store: &SqliteStore, create: CreateTask) -> Resu
             Some(row) => Ok(CreateTaskOutcome::Existing(Box::new(row))),
             None => Err(StoreError::Unreadable(format!("the task {id} of an idempotency key is missing"))),
         },
+    }
+}
+
+pub(super) async fn task_by_key(
+    store: &SqliteStore,
+    tenant: TenantId,
+    key: String,
+) -> Result<Option<(TaskRow, [u8; 32])>> {
+    let found = store
+        .inner
+        .readers
+        .call(move |conn| {
+            Ok(conn
+                .prepare_cached(
+                    "SELECT t.id, k.body FROM idempotency k JOIN tasks t ON t.num = k.task
+                     WHERE k.tenant = (SELECT num FROM tenants WHERE id = ?1) AND k.key = ?2",
+                )?
+                .query_row(params![tenant.0.as_bytes(), key], |row| {
+                    Ok((TaskId(rows::id(row, 0)?), row.get(1)?))
+                })
+                .optional()?)
+        })
+        .await?;
+    match found {
+        None => Ok(None),
+        Some((id, body)) => Ok(store.read_task(tenant, id).await?.map(|row| (row, body))),
     }
 }
 

@@ -22,6 +22,10 @@ impl Tasks for SqliteStore {
         create::create_task(self, new).await
     }
 
+    async fn task_by_key(&self, tenant: TenantId, key: String) -> Result<Option<(TaskRow, [u8; 32])>> {
+        create::task_by_key(self, tenant, key).await
+    }
+
     async fn task(&self, tenant: TenantId, id: TaskId) -> Result<Option<TaskRow>> {
         self.read_task(tenant, id).await
     }

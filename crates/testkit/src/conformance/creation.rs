@@ -6,7 +6,7 @@ use uuid::Uuid;
 use agenticai_domain::ids::{AgentId, TaskId, TenantId, UserId};
 use agenticai_domain::task::{InputMessage, Role, TaskInput, TaskStatus};
 use agenticai_domain::usage::Spend;
-use agenticai_store::{CreateTask, CreateTaskOutcome, StoreError, TaskFilter};
+use agenticai_store::{AgentSelector, CreateTask, CreateTaskOutcome, StoreError, TaskFilter};
 
 use super::Lab;
 use super::lab::new_task;
@@ -123,6 +123,31 @@ pub async fn keys_of_tenants_are_their_own(lab: Lab) {
         lab.create_with_key(new_task(other, agent), "k", 2).await,
         CreateTaskOutcome::Created(_)
     ));
+}
+
+/// A key finds its tenant's task as it stands, with the body that came first, even once the agent is deleted.
+pub async fn a_key_finds_its_task(lab: Lab) {
+    let (other, agent) = lab.other_tenant().await;
+    let of_key = |tenant, key: &str| lab.store.task_by_key(tenant, key.to_owned());
+    assert_eq!(of_key(lab.tenant, "k").await.unwrap(), None);
+    let first = lab.new_task();
+    lab.create_with_key(first.clone(), "k", 1).await;
+    lab.create_with_key(lab.new_task(), "k", 2).await;
+    lab.create(lab.new_task()).await;
+    let worker = lab.worker().await;
+    assert_eq!(lab.store.claim(worker, 10).await.unwrap().len(), 2);
+    assert!(lab.store.delete_agent(lab.tenant, AgentSelector::Id(lab.agent)).await.unwrap());
+
+    let (row, body) = of_key(lab.tenant, "k").await.unwrap().expect("the key is known");
+    assert_eq!((row.head.id, row.status, body), (first.id, TaskStatus::Running, [1; 32]));
+    assert_eq!(row, lab.row(first.id).await);
+    assert_eq!(of_key(lab.tenant, "K").await.unwrap(), None);
+    assert_eq!(of_key(other, "k").await.unwrap(), None, "another tenant's key is none of its own");
+    assert_eq!(of_key(TenantId(Uuid::new_v4()), "k").await.unwrap(), None);
+    let theirs = new_task(other, agent);
+    lab.create_with_key(theirs.clone(), "k", 3).await;
+    let (row, body) = of_key(other, "k").await.unwrap().expect("the key is known");
+    assert_eq!((row.head.id, body), (theirs.id, [3; 32]));
 }
 
 /// A creation that is sent again because its outcome was unknown is the same task; another tenant's id is refused.

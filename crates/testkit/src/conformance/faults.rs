@@ -68,7 +68,10 @@ impl Fault {
         ),
         (Self::TerminalOverwritten, &["ending::an_end_is_final"]),
         (Self::ParentDeliveryLost, &["children::an_ended_child_tells_its_parent_once"]),
-        (Self::KeysIgnored, &["creation::ten_creators_with_one_key_make_one_task"]),
+        (
+            Self::KeysIgnored,
+            &["creation::ten_creators_with_one_key_make_one_task", "creation::a_key_finds_its_task"],
+        ),
         (Self::ClaimedTwice, &["leases::claims_are_exclusive"]),
         (Self::TenantIgnored, &["creation::tasks_belong_to_their_tenant"]),
         (Self::TimerLost, &["waiting::timers_wake_when_due"]),

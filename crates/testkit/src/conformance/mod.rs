@@ -88,6 +88,7 @@ macro_rules! conformance_cases {
                 ten_creators_with_one_key_make_one_task
                 concurrent_conflicts_name_one_winner
                 keys_of_tenants_are_their_own
+                a_key_finds_its_task
                 the_same_id_is_the_same_task
                 unknown_agents_and_tenants_are_refused
                 a_refused_creation_leaves_its_neighbours_alone

@@ -191,6 +191,9 @@ impl Tasks for Lossy {
     async fn create_task(&self, new: CreateTask) -> Result<CreateTaskOutcome> {
         self.inner.create_task(new).await
     }
+    async fn task_by_key(&self, tenant: TenantId, key: String) -> Result<Option<(TaskRow, [u8; 32])>> {
+        self.inner.task_by_key(tenant, key).await
+    }
     async fn task(&self, tenant: TenantId, id: TaskId) -> Result<Option<TaskRow>> {
         self.inner.task(tenant, id).await
     }
