@@ -10,6 +10,7 @@
 pub mod api;
 pub mod bench;
 pub mod checker;
+pub mod conformance;
 pub mod http;
 pub mod kill;
 pub mod load;

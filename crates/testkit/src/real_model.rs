@@ -43,6 +43,8 @@ const TASK_WITHIN: Duration = Duration::from_secs(180);
 
 /// Asks the prompt again and again, once with a kill in the middle; then asks for structured output.
 pub async fn run(config: &RealModelConfig) -> anyhow::Result<()> {
+    let readme = std::fs::read_to_string(config.scripts.join("../../README.md")).context("README.md")?;
+    anyhow::ensure!(readme.contains(PROMPT), "the README's prompt is no longer `{PROMPT}`");
     std::fs::create_dir_all(&config.dir)?;
     prompts(config).await?;
     structured(config).await

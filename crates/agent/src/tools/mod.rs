@@ -175,11 +175,7 @@ impl Tools {
         ctx: &CallContext,
         redactor: &mut Redactor,
     ) -> Performed {
-        let server = self
-            .0
-            .servers
-            .endpoint(server, redactor)
-            .map_err(|error| Failure::new("bad_request", error.to_string()))?;
+        let server = self.0.servers.endpoint(server, redactor)?;
         Ok(perform(def, ctx, |number| server.attempt(def, tool, arguments, ctx, number).boxed()).await)
     }
 }

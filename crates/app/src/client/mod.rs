@@ -45,6 +45,23 @@ impl<'a> Path<'a> {
 /// Bound on an answer that is no stream. An `execute` is never awaited over this connection.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// An HTTP client for one address. It follows no redirects, which would carry a key to an address that nobody named.
+pub fn http_client(url: &Url, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    let mut http = reqwest::Client::builder()
+        .connect_timeout(connect_timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("agenticai/", env!("CARGO_PKG_VERSION")));
+    if is_local(url) {
+        // A proxy cannot reach what listens on this machine alone.
+        http = http.no_proxy();
+    }
+    if url.scheme() == "http" {
+        // Plain HTTP needs no certificates: loading them takes longer than most commands, and a machine may have none.
+        http = http.tls_certs_only([]);
+    }
+    http.build()
+}
+
 impl Client {
     /// A client of the server at `base`.
     pub fn new(base: &str, key: Option<String>) -> Result<Self> {
@@ -55,14 +72,8 @@ impl Client {
             .ok_or_else(|| {
                 Failure::usage(format!("`{base}` is no address: write for example http://localhost:8000"))
             })?;
-        let mut http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .user_agent(concat!("agenticai/", env!("CARGO_PKG_VERSION")));
-        if is_local(&base) {
-            // A proxy cannot reach what listens on this machine alone.
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|error| Failure::failed(format!("no HTTP client: {error}")))?;
+        let http = http_client(&base, Duration::from_secs(5))
+            .map_err(|error| Failure::failed(format!("no HTTP client: {error}")))?;
         Ok(Self { http, base, key })
     }
 

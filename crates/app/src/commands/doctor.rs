@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::cli::Cli;
-use crate::client::{Client, Probe, probe};
+use crate::client::{Client, Probe, http_client, probe};
 use crate::config::ProviderDialect;
 use crate::exit::{Exit, Result};
 use crate::node::{choose, models_of};
@@ -221,9 +221,10 @@ async fn models(context: &Context) -> Vec<Check> {
 
 /// Whether anybody answers HTTP at an address.
 async fn reachable(url: &str) -> bool {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build();
-    match client {
-        Ok(client) => client.get(url).send().await.is_ok(),
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let Ok(address) = url::Url::parse(url) else { return false };
+    match http_client(&address, PATIENCE) {
+        Ok(client) => client.get(address).timeout(PATIENCE).send().await.is_ok(),
         Err(_) => false,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::layers::Environment;
 use super::reader::{Reader, quote};
-use super::source::Source;
+use super::source::{Source, did_you_mean};
 use super::tables::{self, McpServer, Price, Provider};
 
 /// All settings.
@@ -133,14 +133,21 @@ impl Settings {
 }
 
 fn log_level(reader: &mut Reader<'_>) -> String {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let level = reader.text("log.level").unwrap_or_else(|| "info".to_owned());
-    if let Err(why) = level.parse::<tracing_subscriber::filter::Targets>() {
+    let is_level = |text: &str| LEVELS.contains(&text.trim().to_ascii_lowercase().as_str());
+    // The library takes a lone word that is no level for the name of a module, and logs all of it.
+    let wrong =
+        level.split(',').find(|rule| !is_level(rule.split_once('=').map_or(*rule, |(_, level)| level)));
+    if let Some(rule) = wrong {
+        let hint =
+            did_you_mean(rule, LEVELS).map_or(String::new(), |level| format!("; did you mean `{level}`?"));
         let source = source_of(reader, "log.level");
-        reader.wrong(
-            &source,
-            "log.level",
-            format!("is no level and no rules (`info,agenticai_worker=debug`): {why}"),
+        let message = format!(
+            "holds `{rule}`, which is no level ({}) and no rule (`agenticai_worker=debug`){hint}",
+            LEVELS.join(", ")
         );
+        reader.wrong(&source, "log.level", message);
     }
     level
 }

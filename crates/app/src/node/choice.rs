@@ -123,12 +123,11 @@ pub async fn models_of(url: &str, key: Option<&str>, within: Duration) -> Vec<St
     struct Model {
         id: String,
     }
+    let Ok(address) = url::Url::parse(&format!("{}/models", url.trim_end_matches('/'))) else {
+        return Vec::new();
+    };
     let ask = async {
-        let mut http = reqwest::Client::builder().timeout(within);
-        if url::Url::parse(url).is_ok_and(|url| crate::client::is_local(&url)) {
-            http = http.no_proxy();
-        }
-        let mut request = http.build()?.get(format!("{}/models", url.trim_end_matches('/')));
+        let mut request = crate::client::http_client(&address, within)?.get(address).timeout(within);
         if let Some(key) = key {
             request = request.bearer_auth(key);
         }

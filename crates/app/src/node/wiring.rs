@@ -43,24 +43,25 @@ pub async fn assemble(
     closing: &CancellationToken,
 ) -> Result<(Parts, axum::Router), StartError> {
     let settings = &context.loaded.settings;
-    // Looking for models on this machine and opening the database take their time side by side.
+    let secrets = Secrets::new(settings.secrets_dir.clone());
+    let tools = parts_config::tools(settings, secrets.clone())?;
     let options = SqliteOptions::new(context.home.path());
-    let opening = tokio::task::spawn_blocking(move || SqliteStore::open(options));
-    let (opened, choice) = tokio::join!(opening, choose(settings, &context.loaded.environment));
-    let sqlite = opened
-        .map_err(|error| Failure::failed(format!("the store cannot be opened: {error}")))?
-        .map_err(|error| match error {
-            OpenError::Locked { .. } => StartError::InUse(Failure::failed(error.to_string())),
-            error => StartError::Failed(Failure::failed(error.to_string())),
-        })?;
+    // Opening the database, looking for models and loading certificates take their time side by side.
+    let (opened, tools, choice) = tokio::join!(
+        tokio::task::spawn_blocking(move || SqliteStore::open(options)),
+        tokio::task::spawn_blocking(move || Tools::new(tools)),
+        choose(settings, &context.loaded.environment),
+    );
+    let panicked = |error| Failure::failed(format!("a part did not start: {error}"));
+    let sqlite = opened.map_err(panicked)?.map_err(|error| match error {
+        OpenError::Locked { .. } => StartError::InUse(Failure::failed(error.to_string())),
+        error => StartError::Failed(Failure::failed(error.to_string())),
+    })?;
+    let tools = tools.map_err(panicked)?.map_err(|error| Failure::failed(error.to_string()))?;
     let store: Arc<dyn Store> = Arc::new(sqlite.clone());
     let owner = owner(store.as_ref(), &context.home).await?;
-
-    let secrets = Secrets::new(settings.secrets_dir.clone());
     let models = Models::new(parts_config::models(settings, &choice, &secrets)?)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let tools = Tools::new(parts_config::tools(settings, secrets)?)
-        .map_err(|error| Failure::failed(error.to_string()))?;
     keep_assistant(store.as_ref(), &tools, &owner, &choice.model).await;
 
     let mut registry = Registry::default();

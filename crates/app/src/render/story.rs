@@ -174,6 +174,12 @@ impl Story {
             Entry::Received(received) => {
                 let Received { message, step } = received;
                 self.waiting.retain(|wait| wait.step != *step);
+                if let InboxBody::Approval { decision: ApprovalDecision::Edit { arguments }, .. } =
+                    &message.body
+                    && let Some((_, sent)) = self.calls.get_mut(step)
+                {
+                    *sent = arguments.clone();
+                }
                 shows.push(self.line(*step, &self.style.dim(&received_text(&message.body))));
             }
             Entry::TimerFired(fired) => {
@@ -284,22 +290,20 @@ fn attempts(attempts: u32) -> String {
     if attempts > 1 { format!(" · {attempts} attempts") } else { String::new() }
 }
 
+/// Who decided stands in the journal.
 fn received_text(body: &InboxBody) -> String {
-    let by = |by: &Option<String>| by.as_deref().map_or(String::new(), |by| format!(" by {by}"));
     match body {
         InboxBody::Signal { name, .. } => format!("event {name} has come"),
-        InboxBody::Approval { decision, by: who, .. } => match decision {
-            ApprovalDecision::Approve => format!("approved{}", by(who)),
-            ApprovalDecision::Edit { arguments } => {
-                format!("approved{} as {}", by(who), clip(arguments, WIDTH))
-            }
-            ApprovalDecision::Reject { .. } => format!("rejected{}", by(who)),
+        InboxBody::Approval { decision, .. } => match decision {
+            ApprovalDecision::Approve => "approved".to_owned(),
+            ApprovalDecision::Edit { arguments } => format!("approved as {}", clip(arguments, WIDTH)),
+            ApprovalDecision::Reject { .. } => "rejected".to_owned(),
         },
-        InboxBody::Input { value, by: who, .. } => format!("answered{}: {}", by(who), clip(value, WIDTH)),
-        InboxBody::Resolve { decision, by: who, .. } => match decision {
-            ResolveDecision::Done { .. } => format!("resolved{}: it happened", by(who)),
-            ResolveDecision::NotDone => format!("resolved{}: it did not happen", by(who)),
-            ResolveDecision::Cancel => format!("resolved{}: cancel", by(who)),
+        InboxBody::Input { value, .. } => format!("answered: {}", clip(value, WIDTH)),
+        InboxBody::Resolve { decision, .. } => match decision {
+            ResolveDecision::Done { .. } => "resolved: it happened".to_owned(),
+            ResolveDecision::NotDone => "resolved: it did not happen".to_owned(),
+            ResolveDecision::Cancel => "resolved: cancel".to_owned(),
         },
         InboxBody::ChildEnded { child, end, .. } => format!("task {child} {}", end.status().as_str()),
     }

@@ -1,4 +1,4 @@
-use crate::home::Home;
+use crate::home::{Home, Process};
 
 #[test]
 fn a_task_survives_kill_9_and_goes_on_where_it_stood() {
@@ -34,4 +34,21 @@ fn the_exact_request_of_a_model_call_is_shown_and_proved() {
         assert!(request.err.contains(&digest), "{request:?}");
     }
     assert_eq!(home.run(&["task", "show", &id, "--step", "1.0", "--request"]).code, 2);
+}
+
+#[test]
+fn somebody_who_watches_sees_the_end_across_a_restart() {
+    let home = Home::new();
+    let agent = home.file("agent.yaml", "name: patient\nkind: tool\ntools: [sleep]\n");
+    let mut server = home.up();
+    let args = ["run", "-f", &agent, "--no-wait", "--input", "{\"seconds\": 4}"];
+    let id = home.ok(&args).trim().to_owned();
+    let mut watch = Process(home.command(&["task", "watch", &id]).spawn().unwrap());
+    home.wait_for("the wait", || home.json(&["task", "show", &id])["status"] == "waiting");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    server.kill();
+    let _server = home.up();
+    let (code, err) = watch.end();
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("connection lost") && err.contains("connected again"), "{err}");
 }

@@ -30,7 +30,8 @@ fn a_failed_task_is_1_and_a_cancelled_one_5() {
     let _server = home.up();
     let failed = home.run(&["run", "-f", &failing, "--input", "{\"expression\": \"1 +* 2\"}"]);
     assert_eq!(failed.code, 1, "{failed:?}");
-    let args = ["run", "-f", &patient, "--input", "{\"seconds\": 600}"];
+    home.ok(&["agent", "apply", "-f", &patient]);
+    let args = ["run", "--agent", "patient", "--input", "{\"seconds\": 600}"];
     let mut run = Process(home.command(&args).spawn().unwrap());
     let mut id = String::new();
     home.wait_for("the task", || {

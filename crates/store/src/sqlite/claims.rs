@@ -80,27 +80,29 @@ fn give(tx: &Tx<'_>, worker: WorkerId, limit: u32) -> Result<Vec<Given>> {
 
 async fn heads(store: &SqliteStore, given: Vec<Given>) -> Result<Vec<Claimed>> {
     let nums: Vec<i64> = given.iter().map(|given| given.num).collect();
-    let raw: Vec<RawTask> = store
+    let raw: Vec<Result<RawTask>> = store
         .inner
         .readers
         .call(move |conn| {
             let mut statement = conn.prepare_cached(&format!("{} WHERE t.num = ?1", RawTask::SELECT))?;
-            let rows = nums.iter().map(|num| statement.query_row([num], RawTask::read));
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            Ok(nums.iter().map(|num| Ok(statement.query_row([num], RawTask::read)?)).collect())
         })
         .await?;
     let mut claimed = Vec::with_capacity(given.len());
     for (given, raw) in given.into_iter().zip(raw) {
-        let tenant = raw.tenant();
-        match raw.load_head(&store.inner.payloads).await {
+        let head = match raw {
+            Ok(raw) => raw.load_head(&store.inner.payloads).await,
+            Err(error) => Err(error),
+        };
+        match head {
             Ok(head) => {
                 let Given { epoch, last_seq, inbox_seq, .. } = given;
                 claimed.push(Claimed { head, epoch, last_seq, inbox_seq });
             }
             Err(StoreError::Unreadable(why)) => {
-                tracing::error!(task = %given.id, %why, "the input of a task cannot be read; the task fails");
-                let error =
-                    TaskError::new(codes::JOURNAL_CORRUPT, format!("the input cannot be read: {why}"));
+                tracing::error!(task = %given.id, %why, "the head of a task cannot be read; the task fails");
+                let error = TaskError::new(codes::JOURNAL_CORRUPT, format!("the task cannot be read: {why}"));
+                let tenant = store.tenant_of(given.id).await?;
                 let seq = given.last_seq + 1;
                 ends::end_task(store, tenant, given.id, seq, End::Failed { error }, Spend::default()).await?;
             }

@@ -181,11 +181,6 @@ impl RawTask {
         Ok(row)
     }
 
-    /// Whose it is.
-    pub(super) fn tenant(&self) -> TenantId {
-        self.row.head.tenant
-    }
-
     /// Opens only what never changes.
     pub(super) async fn load_head(self, payloads: &Payloads) -> Result<TaskHead> {
         let mut head = self.row.head;

@@ -160,11 +160,17 @@ pub fn result_of(entry: &Entry) -> Option<StepId> {
     }
 }
 
-/// When each step's result was committed: milliseconds since 1970. Model calls by their turn.
+/// When each step's result was committed first: milliseconds since 1970. Model calls by their turn.
 pub fn commits(journal: &[Recorded]) -> BTreeMap<StepId, i64> {
-    let step = |entry: &Entry| match entry {
-        Entry::Turn(turn) => Some(StepId::model(turn.turn)),
-        entry => result_of(entry),
-    };
-    journal.iter().filter_map(|recorded| Some((step(&recorded.entry)?, recorded.at))).collect()
+    let mut commits = BTreeMap::new();
+    for recorded in journal {
+        let step = match &recorded.entry {
+            Entry::Turn(turn) => Some(StepId::model(turn.turn)),
+            entry => result_of(entry),
+        };
+        if let Some(step) = step {
+            commits.entry(step).or_insert(recorded.at);
+        }
+    }
+    commits
 }

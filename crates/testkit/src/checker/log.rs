@@ -23,12 +23,14 @@ pub struct Call {
     pub begin_us: u64,
     /// Likewise; `None` where the client went away before the answer.
     pub end_us: Option<u64>,
+    /// When the client went away, likewise.
+    pub gone_us: Option<u64>,
 }
 
 impl Call {
     /// Whether it was in flight at a time.
     pub fn in_flight_at(&self, us: u64) -> bool {
-        self.begin_us < us && self.end_us.is_none_or(|end| end > us)
+        self.begin_us < us && self.end_us.or(self.gone_us).is_none_or(|end| end > us)
     }
 }
 
@@ -49,10 +51,13 @@ pub fn read_log(path: &Path) -> anyhow::Result<Vec<Call>> {
                 key: line.key,
                 begin_us: line.at_us,
                 end_us: None,
+                gone_us: None,
             });
         } else {
-            let place = places.get(&line.call).context("an `end` without its `begin`")?;
-            calls[*place].end_us = Some(line.at_us);
+            let place = places.get(&line.call).context("a call ends that never began")?;
+            let call = &mut calls[*place];
+            let ended = if line.event == "end" { &mut call.end_us } else { &mut call.gone_us };
+            *ended = Some(line.at_us);
         }
     }
     Ok(calls)

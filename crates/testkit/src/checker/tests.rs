@@ -73,6 +73,7 @@ fn call(what: &str, task: TaskId, step: StepId, begin_ms: i64, end_ms: Option<i6
         key: Some(step.idempotency_key(task)),
         begin_us: (T + begin_ms) as u64 * 1000,
         end_us: end_ms.map(|ms| (T + ms) as u64 * 1000),
+        gone_us: end_ms.is_none().then_some((T + 21) as u64 * 1000),
     }
 }
 
@@ -110,7 +111,7 @@ fn sound() -> Evidence {
         effects: [("charge", Effect::Once), ("note", Effect::Idempotent), ("lookup", Effect::None)]
             .map(|(tool, effect)| (tool.to_owned(), effect))
             .into(),
-        kills: vec![(T + 20) as u64 * 1000, (T + 200) as u64 * 1000],
+        kills: vec![(T + 20) as u64 * 1000, (T + 40) as u64 * 1000],
     }
 }
 

@@ -1,4 +1,4 @@
-//! The stub's log: two JSON lines a call, `begin` and `end`. A call without `end` is one whose client went away.
+//! The stub's log: two JSON lines a call, `begin` and `end`, or `gone` where the client went away before the answer.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// Number of the call; its `begin` and its `end` share it.
+    /// Number of the call; its lines share it.
     pub call: u64,
-    /// `begin` or `end`.
+    /// `begin`, `end` or `gone`.
     pub event: String,
     /// Microseconds since 1970.
     pub at_us: u64,
@@ -80,7 +80,7 @@ impl Log {
         wait.recv().context("the log's thread has ended")
     }
 
-    /// Writes a call's `begin`; [`Logged::done`] writes its `end`.
+    /// Writes a call's `begin`; [`Logged::done`] writes its `end`, dropping it without that its `gone`.
     pub(super) fn begin(&self, what: &str, tag: Option<&str>, n: &str, headers: &HeaderMap) -> Logged<'_> {
         let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let line = LogLine {
@@ -111,7 +111,6 @@ impl Logged<'_> {
     /// The call is answered.
     pub fn done(mut self) {
         self.line.event = "end".into();
-        self.write();
     }
 
     fn write(&mut self) {
@@ -119,6 +118,15 @@ impl Logged<'_> {
         if let Ok(text) = serde_json::to_string(&self.line) {
             let _ = self.log.to.send(Message::Line(text));
         }
+    }
+}
+
+impl Drop for Logged<'_> {
+    fn drop(&mut self) {
+        if self.line.event == "begin" {
+            self.line.event = "gone".into();
+        }
+        self.write();
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use fend_core::{Context, Interrupt};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::tools::retry::Attempt;
 
@@ -18,6 +19,11 @@ const MAX_DEPTH: usize = 64;
 const MAX_TIME: Duration = Duration::from_secs(1);
 /// 500 characters of the deepest kind need less than half of this in a debug build. Untouched pages cost nothing.
 const STACK_BYTES: usize = 32 * 1024 * 1024;
+
+/// Evaluation looks at its deadline often, but nothing makes it: the caller stops waiting a little later.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Evaluations at the same time. Should one of them not see its deadline, it cannot be ended; this many at worst go on.
+static RUNNING: Semaphore = Semaphore::const_new(4);
 
 struct Deadline(Instant);
 
@@ -35,20 +41,29 @@ pub(crate) async fn calculate(arguments: &Value) -> Attempt {
     if let Err(why) = check(expression) {
         return Attempt::failed("bad_expression", why);
     }
+    // Held by the thread until it ends, not by the call: a cancelled call leaves its thread behind for a moment.
+    let running = tokio::time::timeout(MAX_WAIT, RUNNING.acquire()).await;
+    let Ok(Ok(permit)) = running else {
+        return Attempt::failed("calculator_failed", "the calculator is busy: try again later");
+    };
     let (send, receive) = tokio::sync::oneshot::channel();
     let expression = expression.to_owned();
     let thread = std::thread::Builder::new().name("calculator".into()).stack_size(STACK_BYTES);
     let started = thread.spawn(move || {
+        let _permit = permit;
         // Nobody listens any more where the call was cancelled.
         let _ = send.send(evaluate(&expression));
     });
     if let Err(error) = started {
         return Attempt::failed("calculator_failed", format!("no thread could be started: {error}"));
     }
-    match receive.await {
-        Ok(Ok(result)) => Attempt::answered(result.into()),
-        Ok(Err(why)) => Attempt::failed("bad_expression", why),
-        Err(_) => Attempt::failed("calculator_failed", "the expression could not be evaluated: simplify it"),
+    match tokio::time::timeout(MAX_WAIT, receive).await {
+        Ok(Ok(Ok(result))) => Attempt::answered(result.into()),
+        Ok(Ok(Err(why))) => Attempt::failed("bad_expression", why),
+        Ok(Err(_)) => {
+            Attempt::failed("calculator_failed", "the expression could not be evaluated: simplify it")
+        }
+        Err(_) => Attempt::failed("bad_expression", explain("interrupted")),
     }
 }
 
@@ -82,11 +97,17 @@ fn check(expression: &str) -> Result<(), String> {
         return Err(format!("the expression is longer than {MAX_CHARS} characters: calculate it in parts"));
     }
     if let Some(sign) =
-        expression.chars().find(|c| matches!(c, '\\' | ':' | '=' | ';' | '"' | '\'' | '{' | '@'))
+        expression.chars().find(|c| matches!(c, '\\' | ':' | '=' | ';' | '"' | '\'' | '{' | '@' | '<' | '>'))
     {
         return Err(format!(
             "`{sign}` is not understood: write one expression, without assignments, functions of your own or text"
         ));
+    }
+    let words = expression.split(|c: char| !c.is_ascii_alphanumeric());
+    if words.clone().any(is_dice) {
+        return Err(
+            "dice are not understood: results have to be the same whenever they are calculated".to_owned()
+        );
     }
     let bytes = expression.as_bytes();
     // For every open parenthesis, whether it holds the argument of a function.
@@ -118,6 +139,13 @@ fn check(expression: &str) -> Result<(), String> {
         }
     }
     if open.is_empty() { Ok(()) } else { Err("a `(` is not closed".to_owned()) }
+}
+
+/// `d6`, `3d20` and whatever else the language takes for dice, which can take for ever.
+fn is_dice(word: &str) -> bool {
+    word.trim_start_matches(|c: char| c.is_ascii_digit())
+        .strip_prefix('d')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether a digit stands before the comma at `at` and exactly three behind it.
@@ -160,6 +188,7 @@ mod tests {
             ("10 mod 3", "1"),
             ("1/3", "approx. 0.3333333333"),
             ("sin(30 degrees)", "0.5"),
+            ("0x1d6 to decimal", "470"),
         ] {
             assert_eq!(run(expression).await, Ok(result.to_owned()), "{expression}");
         }
@@ -176,6 +205,8 @@ mod tests {
             ("1 + 2)", "no `(`"),
             ("x = 3", "not understood"),
             (r"(\x. x x) (\x. x x)", "not understood"),
+            ("1 << 999999999", "not understood"),
+            ("99999d99999 + 1", "dice"),
             ("2 +", "arithmetic only"),
             ("1/0", "division by zero"),
             ("", "nothing to calculate"),

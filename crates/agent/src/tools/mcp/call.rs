@@ -8,6 +8,7 @@ use rmcp::transport::DynamicTransportError;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 use serde_json::Value;
 
+use super::client::REFUSED;
 use super::{Server, content};
 use crate::call::CallContext;
 use crate::tools::http::{call_metadata, chain, parse_retry_after, sending_failed};
@@ -41,6 +42,7 @@ impl Server {
         if !(ctx.may_send)() {
             return Attempt::LeaseLost;
         }
+        let mut broken = false;
         let sent = async {
             match session.peer().call_tool_once(params).await {
                 Ok(CallToolResponse::Complete(result)) => {
@@ -50,20 +52,40 @@ impl Server {
                     "tool_error",
                     "the tool asks for input while it runs, which is not supported",
                 ),
-                Err(error) => failed(error),
+                Err(error) => {
+                    broken = breaks_session(&error);
+                    failed(error)
+                }
             }
         };
         let end = within(def, sent).await;
         // Whatever it was that broke, the next attempt shall not meet it again.
-        if matches!(end, Attempt::NotSent(_)) || session.is_closed() {
+        if broken || session.is_closed() {
             self.servers.forget(&self.endpoint, &session).await;
         }
         end
     }
 }
 
+/// A code with which servers report that they know no such session, where the protocol wants HTTP 404.
+const UNKNOWN_SESSION: ErrorCode = ErrorCode(-32_000);
+
+fn breaks_session(error: &ServiceError) -> bool {
+    match error {
+        ServiceError::McpError(error) => error.code == UNKNOWN_SESSION,
+        _ => true,
+    }
+}
+
 fn failed(error: ServiceError) -> Attempt {
     match error {
+        ServiceError::McpError(error) if error.code == UNKNOWN_SESSION => Attempt::Passing {
+            outcome: CallOutcome::Error {
+                code: "tool_error".to_owned(),
+                message: error.message.into_owned(),
+            },
+            retry_after: None,
+        },
         ServiceError::McpError(error) => {
             let code = if error.code == ErrorCode::INVALID_PARAMS { "bad_arguments" } else { "tool_error" };
             Attempt::Ended(CallOutcome::Error { code: code.to_owned(), message: error.message.into_owned() })
@@ -76,6 +98,14 @@ fn failed(error: ServiceError) -> Attempt {
             "bad_answer",
             format!("the MCP server's answer makes no sense: {other}"),
         )),
+    }
+}
+
+/// An answer, but perhaps only to the session: a call that may be repeated is made again in a new one.
+fn refused(message: String) -> Attempt {
+    Attempt::Passing {
+        outcome: CallOutcome::Error { code: "tool_error".to_owned(), message },
+        retry_after: None,
     }
 }
 
@@ -111,6 +141,9 @@ pub(super) fn transport_failed(error: DynamicTransportError) -> Attempt {
             "too_large",
             format!("the call was performed, but its result exceeds {max_size} bytes"),
         ),
+        StreamableHttpError::UnexpectedServerResponse(text) if text.starts_with(REFUSED) => {
+            refused(text.into_owned())
+        }
         StreamableHttpError::UnexpectedServerResponse(text) => match refused_status(&text) {
             Some(status) => Attempt::failed(&format!("http_{status}"), text),
             None => lost(format!("the MCP server's answer makes no sense: {text}")),

@@ -9,6 +9,7 @@
 //! without a connection pool and without redirects, since any call may be one that must not be repeated.
 
 mod call;
+mod client;
 mod content;
 mod handler;
 mod list;

@@ -12,7 +12,7 @@ use super::session::Session;
 use crate::secrets::{SecretError, Secrets};
 use crate::tools::http::HttpClient;
 use crate::tools::redact::Redactor;
-use crate::tools::retry::Attempt;
+use crate::tools::retry::{Attempt, Failure};
 
 /// A session that nobody uses is closed after this time.
 const IDLE: Duration = Duration::from_secs(600);
@@ -56,6 +56,13 @@ pub(crate) enum EndpointError {
     Ambiguous,
     #[error(transparent)]
     Secret(#[from] SecretError),
+}
+
+impl From<EndpointError> for Failure {
+    fn from(error: EndpointError) -> Self {
+        let code = if matches!(error, EndpointError::Secret(_)) { "secret_missing" } else { "bad_request" };
+        Self::new(code, error.to_string())
+    }
 }
 
 /// All sessions. Cheap to clone.

@@ -17,6 +17,7 @@ use tokio::process::{ChildStderr, Command};
 use url::Url;
 
 use super::call::transport_failed;
+use super::client::HttpTransportClient;
 use super::handler::Handler;
 use super::servers::Endpoint;
 use crate::tools::egress::Admission;
@@ -106,9 +107,10 @@ async fn open_http(endpoint: &Endpoint, http: &HttpClient) -> Result<Session, At
     for (name, value) in headers {
         let bad = |message: String| Attempt::failed("bad_request", message);
         let parsed: HeaderName = check_header_name(name).map_err(bad)?;
-        let value = HeaderValue::from_str(value).map_err(|_| {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
             bad(format!("the value of the header `{name}` holds characters that no header may hold"))
         })?;
+        value.set_sensitive(true);
         custom.insert(parsed, value);
     }
     let config = StreamableHttpClientTransportConfig::with_uri(Arc::<str>::from(parsed.as_str()))
@@ -117,7 +119,7 @@ async fn open_http(endpoint: &Endpoint, http: &HttpClient) -> Result<Session, At
         .max_sse_event_size(MAX_MESSAGE_BYTES)
         // The SDK would send the call again; whether that may be done is decided in one place, and not there.
         .reinit_on_expired_session(false);
-    let transport = StreamableHttpClientTransport::with_client(http.single(), config);
+    let transport = StreamableHttpClientTransport::with_client(HttpTransportClient(http.single()), config);
     let running = Handler.serve(transport).await.map_err(opening_failed)?;
     Ok(Session { running, _admission: Some(admission) })
 }

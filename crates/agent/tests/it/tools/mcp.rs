@@ -21,11 +21,11 @@ fn installed(server: &str) -> String {
     let modules = std::env::var("AGENTICAI_TEST_MCP").unwrap_or_else(|_| {
         panic!(
             "AGENTICAI_TEST_MCP is not set: `./test` installs the MCP servers and sets it; by hand: \
-             `e2e/mcp/install DIR && export AGENTICAI_TEST_MCP=DIR/node_modules`"
+             `npm ci --ignore-scripts` in a copy of `e2e/mcp`, and its `node_modules` is the value"
         )
     });
     let path: PathBuf = [&modules, "@modelcontextprotocol", server, "dist", "index.js"].iter().collect();
-    assert!(path.exists(), "{} is missing: run `e2e/mcp/install` again", path.display());
+    assert!(path.exists(), "{} is missing: install `e2e/mcp` again", path.display());
     path.to_str().unwrap().to_owned()
 }
 
@@ -79,6 +79,10 @@ async fn the_reference_server_over_stdio() {
 /// The reference server over HTTP, on a free port.
 async fn everything_over_http() -> (Child, u16) {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    (everything_on(port).await, port)
+}
+
+async fn everything_on(port: u16) -> Child {
     let child = Command::new("node")
         .args([installed("server-everything"), "streamableHttp".to_owned()])
         .env("PORT", port.to_string())
@@ -89,7 +93,7 @@ async fn everything_over_http() -> (Child, u16) {
         .unwrap();
     for _ in 0..400 {
         if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-            return (child, port);
+            return child;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -107,6 +111,11 @@ async fn the_reference_server_over_http_and_its_death() {
     let (echo, long) = (named(&defs, "echo"), named(&defs, "trigger-long-running-operation"));
     assert_eq!(content(call(&tools, echo, json!({"message": "hi"})).await), json!("Echo: hi"));
     // A new server on the old port does not know the session: the call is made again in a new one.
+    child.kill().await.unwrap();
+    child = everything_on(port).await;
+    let outcome = call(&tools, echo, json!({"message": "again"})).await;
+    assert_eq!(outcome.attempts, 2);
+    assert_eq!(content(outcome), json!("Echo: again"));
     child.kill().await.unwrap();
     let outcome = call(&tools, echo, json!({"message": "gone"})).await;
     assert_eq!(error(outcome).0, "unreachable");

@@ -1,0 +1,10 @@
+//! The embedded store: the suite of every store, and what only a file on a disk has to fulfil.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod blobs;
+mod conformance;
+mod crash;
+mod disk;
+mod fixture;
+mod opening;
+mod queries;

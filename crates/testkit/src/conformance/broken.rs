@@ -1,0 +1,324 @@
+//! A store that is broken on purpose: it stands before a sound one and breaks one promise.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use agenticai_domain::ids::{AgentId, StepId, TaskId, TenantId};
+use agenticai_domain::inbox::{InboxBody, InboxMessage};
+use agenticai_domain::journal::Recorded;
+use agenticai_domain::outcome::ToolOutcome;
+use agenticai_domain::spec::AgentVersion;
+use agenticai_domain::task::{End, TaskStatus};
+use agenticai_domain::usage::Spend;
+use agenticai_store::*;
+
+use super::Fixture;
+use super::faults::Fault;
+
+/// A sound store behind a fault.
+pub struct Broken {
+    sound: Arc<dyn Store>,
+    fixture: Box<dyn Fixture>,
+    fault: Fault,
+    seen: Mutex<Seen>,
+}
+
+/// What a broken store has to remember in order to be broken.
+#[derive(Default)]
+struct Seen {
+    claims: HashMap<TaskId, (WorkerId, Claimed)>,
+    tenants: HashMap<TaskId, TenantId>,
+    ends: HashMap<TaskId, End>,
+    numbers: u64,
+}
+
+impl Broken {
+    /// Breaks the store of a fixture.
+    pub fn new(fixture: Box<dyn Fixture>, fault: Fault) -> Self {
+        Self { sound: fixture.store(), fixture, fault, seen: Mutex::default() }
+    }
+
+    /// See [`Fixture::add_tenant`].
+    pub async fn add_tenant(&self) -> TenantId {
+        self.fixture.add_tenant().await
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn number(&self) -> u64 {
+        let mut seen = self.seen();
+        seen.numbers += 1;
+        seen.numbers
+    }
+
+    async fn append_one(&self, worker: WorkerId, mut run: Append) -> Result<AppendOutcome> {
+        let mut worker = worker;
+        match self.fault {
+            Fault::EpochIgnored => {
+                if let Some((owner, claimed)) = self.seen().claims.get(&run.task) {
+                    (worker, run.epoch) = (*owner, claimed.epoch);
+                }
+            }
+            Fault::InboxNotChecked => {
+                let there = self.sound.inbox(run.task, 0).await?.len() as u64;
+                if let Then::Wait { inbox_seen, .. } = &mut run.then {
+                    *inbox_seen = there;
+                }
+            }
+            Fault::RunNotAtomic if !run.entries.is_empty() => {
+                for entry in run.entries.drain(..) {
+                    let piece = Append {
+                        entries: vec![entry],
+                        children: Vec::new(),
+                        then: Then::Continue,
+                        run: run.run ^ run.first_seq,
+                        ..run
+                    };
+                    run.first_seq += 1;
+                    self.sound.append(worker, vec![piece]).await?;
+                }
+            }
+            Fault::ChildrenApart => {
+                for task in run.children.drain(..) {
+                    self.sound.create_task(CreateTask { task, idempotency: None }).await?;
+                }
+            }
+            Fault::ResendForgotten => run.run = self.number(),
+            Fault::TimerLost => {
+                if let Then::Wait { wake_at, .. } = &mut run.then {
+                    *wake_at = None;
+                }
+            }
+            _ => {}
+        }
+        Ok(self.sound.append(worker, vec![run]).await?.remove(0))
+    }
+}
+
+#[async_trait]
+impl Journal for Broken {
+    async fn append(&self, worker: WorkerId, runs: Vec<Append>) -> Result<Vec<AppendOutcome>> {
+        let mut outcomes = Vec::new();
+        for run in runs {
+            outcomes.push(self.append_one(worker, run).await?);
+        }
+        Ok(outcomes)
+    }
+    async fn read_journal(
+        &self,
+        tenant: TenantId,
+        task: TaskId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>> {
+        self.sound.read_journal(tenant, task, after, limit).await
+    }
+    async fn last_seqs(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, u64, TaskStatus)>> {
+        self.sound.last_seqs(tasks).await
+    }
+    async fn inbox(&self, task: TaskId, after: u64) -> Result<Vec<InboxMessage>> {
+        let mut messages = self.sound.inbox(task, after).await?;
+        if self.fault == Fault::ParentDeliveryLost {
+            messages.retain(|message| !matches!(message.body, InboxBody::ChildEnded { .. }));
+        }
+        Ok(messages)
+    }
+    async fn keep_late_result(&self, task: TaskId, epoch: u32, outcome: ToolOutcome) -> Result<()> {
+        self.sound.keep_late_result(task, epoch, outcome).await
+    }
+    async fn late_results(&self, tenant: TenantId, task: TaskId) -> Result<Vec<(u32, StepId, String)>> {
+        self.sound.late_results(tenant, task).await
+    }
+}
+
+#[async_trait]
+impl Tasks for Broken {
+    async fn create_task(&self, mut new: CreateTask) -> Result<CreateTaskOutcome> {
+        self.seen().tenants.insert(new.task.id, new.task.tenant);
+        if self.fault == Fault::KeysIgnored {
+            new.idempotency = None;
+        }
+        self.sound.create_task(new).await
+    }
+    async fn task(&self, mut tenant: TenantId, id: TaskId) -> Result<Option<TaskRow>> {
+        let end = {
+            let seen = self.seen();
+            if self.fault == Fault::TenantIgnored
+                && let Some(owner) = seen.tenants.get(&id)
+            {
+                tenant = *owner;
+            }
+            seen.ends.get(&id).cloned()
+        };
+        let mut row = self.sound.task(tenant, id).await?;
+        if let (Some(row), Some(end)) = (&mut row, end) {
+            row.status = end.status();
+            row.end = Some(end);
+        }
+        Ok(row)
+    }
+    async fn list_tasks(
+        &self,
+        tenant: TenantId,
+        filter: TaskFilter,
+        mut cursor: Option<String>,
+        limit: u32,
+    ) -> Result<Page<TaskRow>> {
+        if self.fault == Fault::CursorIgnored {
+            cursor = None;
+        }
+        let mut page = self.sound.list_tasks(tenant, filter, cursor, limit).await?;
+        if self.fault == Fault::CursorIgnored && self.number() > 3 {
+            page.next_cursor = None;
+        }
+        Ok(page)
+    }
+    async fn count_tasks(&self, tenant: TenantId, filter: TaskFilter) -> Result<u64> {
+        self.sound.count_tasks(tenant, filter).await
+    }
+    async fn end_task(
+        &self,
+        tenant: TenantId,
+        id: TaskId,
+        seq: u64,
+        end: End,
+        spend: Spend,
+    ) -> Result<EndOutcome> {
+        let outcome = self.sound.end_task(tenant, id, seq, end.clone(), spend).await?;
+        if self.fault == Fault::TerminalOverwritten && matches!(outcome, EndOutcome::AlreadyTerminal(_)) {
+            self.seen().ends.insert(id, end);
+            return Ok(EndOutcome::Ended);
+        }
+        Ok(outcome)
+    }
+    async fn deliver(
+        &self,
+        tenant: TenantId,
+        id: TaskId,
+        mut dedupe: String,
+        body: InboxBody,
+    ) -> Result<DeliverOutcome> {
+        if self.fault == Fault::DedupeMissing {
+            dedupe = format!("{dedupe}{}", self.number());
+        }
+        self.sound.deliver(tenant, id, dedupe, body).await
+    }
+    async fn orphans(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
+        self.sound.orphans(limit).await
+    }
+}
+
+#[async_trait]
+impl Leases for Broken {
+    async fn register_worker(&self, info: WorkerInfo) -> Result<WorkerId> {
+        self.sound.register_worker(info).await
+    }
+    async fn beat(&self, worker: WorkerId) -> Result<Beat> {
+        self.sound.beat(worker).await
+    }
+    async fn observe_workers(&self) -> Result<Vec<Observed>> {
+        self.sound.observe_workers().await
+    }
+    async fn mark_dead(&self, worker: WorkerId, beats: i64) -> Result<bool> {
+        match self.fault {
+            Fault::DeathNotWritten => Ok(true),
+            _ => self.sound.mark_dead(worker, beats).await,
+        }
+    }
+    async fn take_over(&self, limit: u32) -> Result<u32> {
+        self.sound.take_over(limit).await
+    }
+    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
+        let mut claimed = self.sound.claim(worker, limit).await?;
+        let mut seen = self.seen();
+        if self.fault == Fault::ClaimedTwice {
+            let room = limit as usize - claimed.len();
+            claimed.extend(seen.claims.values().map(|(_, claimed)| claimed.clone()).take(room));
+        }
+        for claimed in &claimed {
+            seen.claims.insert(claimed.head.id, (worker, claimed.clone()));
+        }
+        Ok(claimed)
+    }
+    async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
+        self.sound.release(worker, tasks).await
+    }
+    async fn retire_worker(&self, worker: WorkerId) -> Result<()> {
+        self.sound.retire_worker(worker).await
+    }
+    async fn wake_due(&self, limit: u32) -> Result<u32> {
+        self.sound.wake_due(limit).await
+    }
+    async fn next_due_in(&self) -> Result<Option<u64>> {
+        self.sound.next_due_in().await
+    }
+    async fn backlog(&self) -> Result<(u64, u64)> {
+        self.sound.backlog().await
+    }
+    async fn now(&self) -> Result<i64> {
+        self.sound.now().await
+    }
+}
+
+#[async_trait]
+impl Identity for Broken {
+    async fn bootstrap(&self, first: Bootstrap) -> Result<Option<Principal>> {
+        self.sound.bootstrap(first).await
+    }
+    async fn add_owner_key(&self, key: KeyHash) -> Result<Option<Principal>> {
+        self.sound.add_owner_key(key).await
+    }
+    async fn authenticate(&self, key: KeyHash) -> Result<Option<Principal>> {
+        self.sound.authenticate(key).await
+    }
+}
+
+#[async_trait]
+impl Agents for Broken {
+    async fn create_agent(&self, new: NewAgentVersion) -> Result<CreateAgent> {
+        self.sound.create_agent(new).await
+    }
+    async fn put_agent(&self, new: NewAgentVersion) -> Result<PutAgent> {
+        self.sound.put_agent(new).await
+    }
+    async fn agent(
+        &self,
+        tenant: TenantId,
+        which: AgentSelector,
+        version: Option<u32>,
+    ) -> Result<Option<AgentVersion>> {
+        self.sound.agent(tenant, which, version).await
+    }
+    async fn agent_of_task(
+        &self,
+        tenant: TenantId,
+        id: AgentId,
+        version: u32,
+    ) -> Result<Option<AgentVersion>> {
+        self.sound.agent_of_task(tenant, id, version).await
+    }
+    async fn list_agents(
+        &self,
+        tenant: TenantId,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Result<Page<AgentVersion>> {
+        self.sound.list_agents(tenant, cursor, limit).await
+    }
+    async fn list_agent_versions(
+        &self,
+        tenant: TenantId,
+        id: AgentId,
+        cursor: Option<u32>,
+        limit: u32,
+    ) -> Result<Page<AgentVersion>> {
+        self.sound.list_agent_versions(tenant, id, cursor, limit).await
+    }
+    async fn delete_agent(&self, tenant: TenantId, which: AgentSelector) -> Result<bool> {
+        self.sound.delete_agent(tenant, which).await
+    }
+}

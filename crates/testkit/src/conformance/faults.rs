@@ -1,0 +1,109 @@
+//! Faults that the suite must find.
+//!
+//! A suite that nothing can fail proves nothing. [`Broken`] stands before a sound store and breaks one promise of its
+//! traits; [`Fault::ALL`] names the cases that must fail then. [`check`] holds the suite to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use agenticai_domain::ids::TenantId;
+use agenticai_store::Store;
+
+use super::broken::Broken;
+use super::{Fixture, Lab, case};
+
+/// A promise that is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Whoever appends, under whatever epoch, is taken for the owner.
+    EpochIgnored,
+    /// Declaring a worker dead is answered and not done.
+    DeathNotWritten,
+    /// A wait is accepted without a look at the inbox.
+    InboxNotChecked,
+    /// The entries of a run go in one by one.
+    RunNotAtomic,
+    /// Children are created before it is known whether their run goes in.
+    ChildrenApart,
+    /// A resent run is not recognized.
+    ResendForgotten,
+    /// A message is delivered as often as it is sent.
+    DedupeMissing,
+    /// A cancel replaces an end that was there.
+    TerminalOverwritten,
+    /// Ends of children do not reach their parents.
+    ParentDeliveryLost,
+    /// Idempotency keys are not looked at.
+    KeysIgnored,
+    /// A claimed task stays ready.
+    ClaimedTwice,
+    /// A task is shown to any tenant.
+    TenantIgnored,
+    /// The time at which a wait ends is not stored.
+    TimerLost,
+    /// A page begins at the top, whatever the cursor says.
+    CursorIgnored,
+}
+
+impl Fault {
+    /// Every fault, with cases that must find it.
+    pub const ALL: [(Self, &[&str]); 14] = [
+        (Self::EpochIgnored, &["fencing::a_stale_epoch_is_fenced", "fencing::a_released_task_is_fenced"]),
+        (Self::DeathNotWritten, &["fencing::a_dead_worker_cannot_append", "leases::death_is_final"]),
+        (Self::InboxNotChecked, &["waiting::a_signal_between_look_and_wait_refuses_the_wait"]),
+        (
+            Self::RunNotAtomic,
+            &["waiting::a_refused_wait_writes_nothing", "journal::a_run_is_accepted_whole_or_not_at_all"],
+        ),
+        (Self::ChildrenApart, &["children::a_refused_run_makes_no_children"]),
+        (
+            Self::ResendForgotten,
+            &["journal::a_resent_run_is_recognized", "waiting::a_wait_without_entries_is_recognized"],
+        ),
+        (
+            Self::DedupeMissing,
+            &["waiting::a_duplicate_changes_nothing", "waiting::concurrent_duplicates_are_delivered_once"],
+        ),
+        (Self::TerminalOverwritten, &["ending::an_end_is_final"]),
+        (Self::ParentDeliveryLost, &["children::an_ended_child_tells_its_parent_once"]),
+        (Self::KeysIgnored, &["creation::ten_creators_with_one_key_make_one_task"]),
+        (Self::ClaimedTwice, &["leases::claims_are_exclusive"]),
+        (Self::TenantIgnored, &["creation::tasks_belong_to_their_tenant"]),
+        (Self::TimerLost, &["waiting::timers_wake_when_due"]),
+        (Self::CursorIgnored, &["lists::newest_first_and_every_task_once"]),
+    ];
+}
+
+/// Runs the cases that must find each fault, against a store of `open` that has it, and panics where one does not.
+pub async fn check<O>(open: impl Fn() -> O)
+where
+    O: Future<Output = Box<dyn Fixture>>,
+{
+    for (fault, cases) in Fault::ALL {
+        for name in cases {
+            let fixture = BrokenFixture { store: Arc::new(Broken::new(open().await, fault)) };
+            let lab = Lab::new(Box::new(fixture)).await;
+            // A store that hands out a task for ever may keep a case busy for ever: that is found, too.
+            let case = tokio::spawn((case(name).run)(lab));
+            let ended = tokio::time::timeout(Duration::from_secs(60), case).await;
+            assert!(!matches!(ended, Ok(Ok(()))), "`{name}` did not find {fault:?}");
+        }
+    }
+}
+
+struct BrokenFixture {
+    store: Arc<Broken>,
+}
+
+#[async_trait]
+impl Fixture for BrokenFixture {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn add_tenant(&self) -> TenantId {
+        self.store.add_tenant().await
+    }
+}

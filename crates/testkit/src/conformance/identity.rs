@@ -1,0 +1,31 @@
+//! Tenants, users and keys.
+
+use agenticai_store::{Bootstrap, UserRole};
+
+use super::Lab;
+
+/// `bootstrap` makes a tenant only where there is none.
+pub async fn the_first_tenant_is_made_once(lab: Lab) {
+    let again = Bootstrap { tenant: "second".to_owned(), user: "second".to_owned(), key: [9; 32] };
+    assert_eq!(lab.store.bootstrap(again).await.unwrap(), None, "there is a tenant already");
+    assert_eq!(lab.store.authenticate([9; 32]).await.unwrap(), None, "a refused bootstrap leaves no key");
+}
+
+/// A key is its user's, an unknown one nobody's.
+pub async fn keys_are_told_apart(lab: Lab) {
+    assert_eq!(lab.store.authenticate(lab.key).await.unwrap(), Some(lab.owner));
+    assert_eq!(lab.owner.role, UserRole::Owner);
+    let mut near = lab.key;
+    near[31] ^= 1;
+    assert_eq!(lab.store.authenticate(near).await.unwrap(), None);
+    assert_eq!(lab.store.authenticate([0; 32]).await.unwrap(), None);
+}
+
+/// A second key of the owner does not end the first; adding it twice changes nothing.
+pub async fn a_lost_key_is_replaced(lab: Lab) {
+    for _ in 0..2 {
+        assert_eq!(lab.store.add_owner_key([8; 32]).await.unwrap(), Some(lab.owner));
+    }
+    assert_eq!(lab.store.authenticate([8; 32]).await.unwrap(), Some(lab.owner));
+    assert_eq!(lab.store.authenticate(lab.key).await.unwrap(), Some(lab.owner));
+}

@@ -1,0 +1,190 @@
+//! Effects in flight: started, landed, and what becomes of those that land too late.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::FutureExt;
+
+use agenticai_agent::call::CallContext;
+use agenticai_broker::Live;
+use agenticai_domain::engine::Effect;
+use agenticai_domain::ids::{StepId, TaskId};
+use agenticai_domain::outcome::{ChildOutcome, Outcome, ToolOutcome, ToolResult};
+use agenticai_domain::spec;
+use agenticai_store::{AgentSelector, Store, StoreError};
+
+use super::{Driver, Flight};
+use crate::metrics::{Kind, count};
+use crate::perform::{ModelJob, TokenSinkOf, ToolJob};
+
+impl Driver {
+    pub(super) fn landed(&mut self, (step, outcome): Flight) {
+        self.flying.remove(&step);
+        let metrics = &self.shared.metrics;
+        let timed = |kind: &str, ms: u64| {
+            count(&metrics.steps, kind, 1);
+            metrics.step_seconds.get_or_create(&Kind { kind: kind.to_owned() }).observe(ms as f64 / 1000.0);
+        };
+        match &outcome {
+            Outcome::Model(model) => {
+                timed("model", model.took_ms);
+                count(&metrics.tokens, "input", model.spend.usage.input_tokens);
+                count(&metrics.tokens, "output", model.spend.usage.output_tokens);
+            }
+            Outcome::Tool { outcome, .. } => timed("tool", outcome.took_ms),
+            Outcome::Child(_) => {}
+        }
+        self.outcomes.push(outcome);
+    }
+
+    /// Starts what is wanted and not yet in flight.
+    pub(super) fn start(&mut self, effects: Vec<Effect>) {
+        if self.shared.drain.is_cancelled() {
+            return;
+        }
+        for effect in effects {
+            let step = effect.step();
+            if self.flying.contains(&step) {
+                continue;
+            }
+            match effect {
+                Effect::Model { turn } => self.start_model(turn),
+                Effect::Tool { step, tool, attempt } => self.start_tool(step, tool, attempt),
+                Effect::Child { step, agent } => self.start_look_up(step, agent),
+            }
+        }
+    }
+
+    pub(super) fn call_context(&self, step: StepId, first_attempt: u32) -> CallContext {
+        let lease = self.shared.lease.clone();
+        CallContext {
+            tenant: self.head.tenant,
+            task: self.head.id,
+            step,
+            epoch: self.epoch,
+            first_attempt,
+            depth: self.head.depth,
+            traceparent: self.head.traceparent.clone(),
+            may_send: Arc::new(move || lease.may_send()),
+        }
+    }
+
+    pub(super) fn announce(&self, step: StepId, name: &str) {
+        if self.shared.broker.has_readers(self.head.id) {
+            let event = Live::Started { step, name: name.to_owned(), epoch: self.epoch };
+            self.shared.broker.publish(self.head.id, event);
+        }
+    }
+
+    pub(super) fn start_model(&mut self, turn: u32) {
+        let step = StepId::model(turn);
+        let model = self.agent.version().spec.model.as_ref().map_or("", |m| m.name.as_str());
+        self.announce(step, model);
+        let now = self.shared.clock.now();
+        let deadline = self.head.deadline_at.map(|at| {
+            tokio::time::Instant::now() + Duration::from_millis(at.saturating_sub(now).max(0).unsigned_abs())
+        });
+        let outcome = self.shared.performer.model(ModelJob {
+            agent: &self.agent,
+            task: &self.head,
+            state: &self.state,
+            turn,
+            call: self.call_context(step, 1),
+            deadline,
+            sink: TokenSinkOf {
+                broker: self.shared.broker.clone(),
+                task: self.head.id,
+                step,
+                epoch: self.epoch,
+            },
+        });
+        self.flying.insert(step);
+        self.flights.push(outcome.map(move |outcome| (step, Outcome::Model(outcome))).boxed());
+    }
+
+    pub(super) fn start_tool(&mut self, step: StepId, tool: usize, attempt: u32) {
+        let Some((_, written, arguments)) = self.state.call(step) else { return };
+        let once = self.agent.tool(tool).is_some_and(|t| t.effect == spec::Effect::Once);
+        if once && !self.sent.insert((step, attempt)) {
+            let reason = "its result was lost in this worker".to_owned();
+            let result = ToolResult::Uncertain { reason };
+            let outcome = ToolOutcome { step, result, attempts: 1, took_ms: 0 };
+            self.outcomes.push(Outcome::Tool { attempt, outcome });
+            return;
+        }
+        self.announce(step, &written.name);
+        let job = ToolJob {
+            agent: self.agent.clone(),
+            tool,
+            arguments: arguments.clone(),
+            call: self.call_context(step, attempt),
+        };
+        let outcome = self.shared.performer.tool(job);
+        let flight = outcome.map(move |outcome| (step, Outcome::Tool { attempt, outcome })).boxed();
+        self.flying.insert(step);
+        if once { self.once_flights.push(flight) } else { self.flights.push(flight) }
+    }
+
+    pub(super) fn start_look_up(&mut self, step: StepId, agent: String) {
+        let (store, tenant) = (self.shared.store.clone(), self.head.tenant);
+        let flight = async move {
+            let found = loop {
+                match store.agent(tenant, AgentSelector::from(agent.as_str()), None).await {
+                    Ok(Some(version)) => break Ok((version.id, version.version)),
+                    Ok(None) => break Err(format!("there is no agent `{agent}`")),
+                    Err(StoreError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(250)).await,
+                    Err(error) => break Err(error.to_string()),
+                }
+            };
+            (step, Outcome::Child(ChildOutcome { step, agent: found }))
+        };
+        self.flying.insert(step);
+        self.flights.push(flight.boxed());
+    }
+
+    /// What has landed by now goes into the same run.
+    pub(super) fn take_landed(&mut self) {
+        while let Some(Some(flight)) = self.flights.next().now_or_never() {
+            self.landed(flight);
+        }
+        while let Some(Some(flight)) = self.once_flights.next().now_or_never() {
+            self.landed(flight);
+        }
+    }
+
+    /// Lets `once` calls that are still open come to their end, and keeps what they say, and what those said that
+    /// landed too late, for people.
+    pub(super) fn keep_late_results(&mut self) {
+        let mut open = std::mem::take(&mut self.once_flights);
+        let landed: Vec<ToolOutcome> = std::mem::take(&mut self.outcomes)
+            .into_iter()
+            .filter_map(|outcome| match outcome {
+                Outcome::Tool { attempt, outcome } if self.sent.contains(&(outcome.step, attempt)) => {
+                    Some(outcome)
+                }
+                _ => None,
+            })
+            .collect();
+        if (open.is_empty() && landed.is_empty()) || self.shared.now.is_cancelled() {
+            return;
+        }
+        let (store, task, epoch) = (self.shared.store.clone(), self.head.id, self.epoch);
+        tokio::spawn(async move {
+            for outcome in landed {
+                keep(store.as_ref(), task, epoch, outcome).await;
+            }
+            while let Some((_, outcome)) = open.next().await {
+                if let Outcome::Tool { outcome, .. } = outcome {
+                    keep(store.as_ref(), task, epoch, outcome).await;
+                }
+            }
+        });
+    }
+}
+
+async fn keep(store: &dyn Store, task: TaskId, epoch: u32, outcome: ToolOutcome) {
+    if let Err(error) = store.keep_late_result(task, epoch, outcome).await {
+        tracing::error!(%task, %error, "a late result of a `once` call could not be kept");
+    }
+}

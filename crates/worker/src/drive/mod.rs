@@ -1,0 +1,173 @@
+//! Driving one task: plan, append, perform, until it waits, ends, or is somebody else's.
+
+mod commit;
+mod flights;
+mod news;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use agenticai_broker::Broker;
+use agenticai_domain::engine::{Agent, Context, ReplayError, State, plan};
+use agenticai_domain::ids::StepId;
+use agenticai_domain::inbox::InboxMessage;
+use agenticai_domain::outcome::Outcome;
+use agenticai_domain::task::TaskHead;
+use agenticai_store::{Claimed, Store, StoreError};
+
+use crate::agents::{AgentCache, AgentError};
+use crate::appender::Appender;
+use crate::clock::Clock;
+use crate::lease::Lease;
+use crate::metrics::WorkerMetrics;
+use crate::perform::Performer;
+
+/// What all drivers of one incarnation share.
+pub struct Shared {
+    pub store: Arc<dyn Store>,
+    pub broker: Arc<dyn Broker>,
+    pub performer: Arc<dyn Performer>,
+    pub agents: Arc<AgentCache>,
+    pub appender: Appender,
+    pub lease: Arc<Lease>,
+    pub clock: Arc<Clock>,
+    pub metrics: Arc<WorkerMetrics>,
+    /// No new effects any more: finish what is in flight and hand back.
+    pub drain: CancellationToken,
+    /// The drain time is over: only open `once` calls are still waited for.
+    pub drained: CancellationToken,
+    /// Hand everything back at once.
+    pub now: CancellationToken,
+}
+
+/// How a driver hears of news about its task.
+#[derive(Default)]
+pub struct Slot {
+    pub inbox: AtomicBool,
+    pub ended: AtomicBool,
+    pub news: Notify,
+}
+
+/// How driving a task came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It waits or has ended: the store knows.
+    Settled,
+    /// It is to be handed back.
+    Release,
+    /// It is no longer this worker's.
+    Lost,
+}
+
+/// Why a task cannot be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("{0}")]
+    Agent(String),
+}
+
+type Flight = (StepId, Outcome);
+
+/// One task in this worker's hands.
+pub struct Driver {
+    shared: Arc<Shared>,
+    slot: Arc<Slot>,
+    head: TaskHead,
+    epoch: u32,
+    agent: Arc<Agent>,
+    state: State,
+    inbox: Vec<InboxMessage>,
+    outcomes: Vec<Outcome>,
+    flights: FuturesUnordered<BoxFuture<'static, Flight>>,
+    /// Calls of `once` tools. They are never aborted: a result that comes too late is kept beside the journal.
+    once_flights: FuturesUnordered<BoxFuture<'static, Flight>>,
+    flying: HashSet<StepId>,
+    /// `once` attempts that this driver has sent: none is sent twice, whatever the journal says.
+    sent: HashSet<(StepId, u32)>,
+}
+
+impl Driver {
+    /// Reads what is needed to go on with a claimed task.
+    pub async fn open(shared: Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) -> Result<Self, DriveError> {
+        let Claimed { head, epoch, last_seq, inbox_seq } = claimed;
+        let agent = loop {
+            match shared.agents.get(shared.store.as_ref(), &head).await {
+                Ok(agent) => break agent,
+                Err(AgentError::Store(StoreError::Unavailable(why))) => {
+                    tracing::warn!(%why, task = %head.id, "an agent could not be read; trying again");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                Err(AgentError::Store(error)) => return Err(error.into()),
+                Err(AgentError::Unusable(why)) => return Err(DriveError::Agent(why)),
+            }
+        };
+        let state = State::new(&agent, &head);
+        let mut driver = Self {
+            shared,
+            slot,
+            head,
+            epoch,
+            agent,
+            state,
+            inbox: Vec::new(),
+            outcomes: Vec::new(),
+            flights: FuturesUnordered::new(),
+            once_flights: FuturesUnordered::new(),
+            flying: HashSet::new(),
+            sent: HashSet::new(),
+        };
+        if last_seq > 0 {
+            driver.reload().await?;
+        }
+        if inbox_seq > 0 {
+            driver.read_inbox().await?;
+        }
+        Ok(driver)
+    }
+
+    /// Drives until the task is no longer this driver's business.
+    pub async fn run(mut self) -> Result<Finish, DriveError> {
+        let result = self.advance().await;
+        self.keep_late_results();
+        result
+    }
+
+    async fn advance(&mut self) -> Result<Finish, DriveError> {
+        loop {
+            let context = Context {
+                agent: &self.agent,
+                task: &self.head,
+                now: self.shared.clock.now(),
+                epoch: self.epoch,
+                inbox: &self.inbox,
+            };
+            let outcomes = std::mem::take(&mut self.outcomes);
+            let kept = outcomes.clone();
+            let plan = plan(&mut self.state, &context, outcomes)?;
+            if let Some(run) = plan.run
+                && let Some(finish) = self.commit(run, kept).await?
+            {
+                return Ok(finish);
+            }
+            if self.outcomes.is_empty() {
+                self.start(plan.effects);
+            }
+            if self.outcomes.is_empty()
+                && let Some(finish) = self.until_news().await?
+            {
+                return Ok(finish);
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Waiting for news, and reading what the store knows.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use agenticai_domain::engine::State;
+use agenticai_store::StoreError;
+
+use super::{DriveError, Driver, Finish};
+
+impl Driver {
+    /// Waits until there is something to plan with; `Some`: the driver is done.
+    pub(super) async fn until_news(&mut self) -> Result<Option<Finish>, DriveError> {
+        let draining = self.shared.drain.is_cancelled();
+        let drained = self.shared.drained.is_cancelled();
+        if drained {
+            // What was cut off is repeated by the next owner; only `once` calls are given their own time.
+            self.flights = FuturesUnordered::new();
+        }
+        if draining && self.flights.is_empty() && self.once_flights.is_empty() {
+            return Ok(Some(Finish::Release));
+        }
+        let now = self.shared.clock.now();
+        let due = [self.state.next_due(), self.head.deadline_at].into_iter().flatten().min();
+        let due_in = due.map(|at| Duration::from_millis(at.saturating_sub(now).max(1).unsigned_abs()));
+        let timer = async {
+            match due_in {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        let slot = self.slot.clone();
+        tokio::select! {
+            Some(flight) = self.flights.next(), if !self.flights.is_empty() => {
+                self.landed(flight);
+                self.take_landed();
+            }
+            Some(flight) = self.once_flights.next(), if !self.once_flights.is_empty() => {
+                self.landed(flight);
+                self.take_landed();
+            }
+            () = slot.news.notified() => return self.heard().await,
+            () = timer => {}
+            () = self.shared.lease.dead.cancelled() => return Ok(Some(Finish::Lost)),
+            () = self.shared.now.cancelled() => return Ok(Some(Finish::Release)),
+            () = self.shared.drain.cancelled(), if !draining => {}
+            () = self.shared.drained.cancelled(), if !drained => {}
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn heard(&mut self) -> Result<Option<Finish>, DriveError> {
+        if self.slot.ended.swap(false, Ordering::AcqRel) {
+            let seqs = self.shared.store.last_seqs(vec![self.head.id]).await;
+            if matches!(seqs.as_deref(), Ok([(_, _, status)]) if status.is_terminal()) {
+                return Ok(Some(Finish::Settled));
+            }
+        }
+        if self.slot.inbox.swap(false, Ordering::AcqRel) {
+            self.read_inbox().await?;
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn reload(&mut self) -> Result<(), DriveError> {
+        const PAGE: u32 = 1000;
+        let mut state = State::new(&self.agent, &self.head);
+        loop {
+            let after = state.next_seq() - 1;
+            let store = &self.shared.store;
+            let page = match store.read_journal(self.head.tenant, self.head.id, after, PAGE).await {
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::warn!(%why, task = %self.head.id, "a journal could not be read; trying again");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                    continue;
+                }
+                page => page?,
+            };
+            for recorded in &page {
+                state.apply(&self.agent, recorded)?;
+            }
+            if page.len() < PAGE as usize {
+                // Their times are the store's own: nothing is left to be confirmed.
+                state.confirm(state.last_at());
+                self.state = state;
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) async fn read_inbox(&mut self) -> Result<(), DriveError> {
+        loop {
+            let after = self.inbox.last().map_or(0, |m| m.id);
+            match self.shared.store.inbox(self.head.id, after).await {
+                Ok(more) => {
+                    self.inbox.extend(more);
+                    return Ok(());
+                }
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::warn!(%why, task = %self.head.id, "an inbox could not be read; trying again");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
