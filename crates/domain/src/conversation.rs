@@ -18,6 +18,9 @@ pub enum Message<'a> {
         text: &'a str,
         /// What it called.
         calls: &'a [ToolCall],
+        /// What the provider that gave it wants to see again with it. A provider of another dialect is not shown it:
+        /// a task that goes on with one goes on without.
+        opaque: Option<&'a Value>,
     },
     /// The result of a call of the assistant message before it.
     ToolResult {

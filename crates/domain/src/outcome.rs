@@ -58,6 +58,8 @@ pub struct ModelAnswer {
     pub calls: Vec<RawCall>,
     /// Why it stopped.
     pub finish: Finish,
+    /// What the provider wants to see again with this answer; meaningless to anybody else.
+    pub opaque: Option<Value>,
 }
 
 /// A call as the model wrote it, not yet checked.

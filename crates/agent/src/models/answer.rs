@@ -1,5 +1,7 @@
 //! An answer as it grows, whatever dialect it comes in.
 
+use serde_json::Value;
+
 use agenticai_domain::outcome::{Finish, ModelAnswer, RawCall};
 
 use super::price::Counted;
@@ -13,6 +15,8 @@ pub(super) struct Gathered {
     pub refusal: String,
     /// Its calls, in the order in which they began.
     pub calls: Vec<RawCall>,
+    /// What the provider wants to see again with it; set once it is complete.
+    pub opaque: Option<Value>,
     /// Why it stopped, once it has.
     pub finish: Option<Finish>,
     /// Tokens, as far as they have been reported.
@@ -28,7 +32,7 @@ pub(super) struct Gathered {
 impl Gathered {
     /// The finished answer. Calls without an id, or with one that was used before, get one: the next request needs it.
     pub(super) fn into_answer(self, turn: u32) -> ModelAnswer {
-        let Self { text, refusal, mut calls, finish, .. } = self;
+        let Self { text, refusal, mut calls, opaque, finish, .. } = self;
         let mut finish = finish.unwrap_or_default();
         for i in 0..calls.len() {
             let (before, rest) = calls.split_at_mut(i);
@@ -45,6 +49,6 @@ impl Gathered {
             finish = Finish::Refused;
             words.push_str(&refusal);
         }
-        ModelAnswer { text: words, calls, finish }
+        ModelAnswer { text: words, calls, finish, opaque }
     }
 }

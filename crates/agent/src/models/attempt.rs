@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use reqwest::Response;
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Gathered;
@@ -49,6 +50,14 @@ impl Reading {
         match self {
             Self::OpenAi(reading) => reading.take(data, into),
             Self::Anthropic(reading) => reading.take(data, into),
+        }
+    }
+
+    /// What the provider wants to see again with the answer that was read.
+    fn opaque(&self) -> Option<Value> {
+        match self {
+            Self::OpenAi(_) => None,
+            Self::Anthropic(reading) => reading.opaque(),
         }
     }
 }
@@ -153,6 +162,7 @@ impl Attempt<'_> {
             }
         }
         self.end(form, &whole, &mut parser, &mut reading, into)?;
+        into.opaque = reading.opaque();
         pieces.finish(&into.text);
         Ok(())
     }

@@ -94,7 +94,7 @@ impl State {
         self.last_request = Some(turn.request.clone());
         match &turn.outcome {
             TurnOutcome::Failed { error } => self.end = Some(End::Failed { error: error.clone() }),
-            TurnOutcome::Answer { text, calls, repair, output } => {
+            TurnOutcome::Answer { text, calls, repair, output, opaque } => {
                 if !calls.is_empty() && (repair.is_some() || output.is_some()) {
                     return Err("a turn with calls is neither refused nor final".to_owned());
                 }
@@ -116,6 +116,7 @@ impl State {
                     text: text.clone(),
                     calls: calls.clone(),
                     repair: repair.clone(),
+                    opaque: opaque.clone(),
                 };
                 self.push_turn(agent, parts, at);
             }

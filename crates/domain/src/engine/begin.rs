@@ -50,7 +50,7 @@ impl State {
             let call = ToolCall { id: "1".to_owned(), name, arguments, rejected };
             state.push_turn(
                 agent,
-                TurnParts { number: 1, text: String::new(), calls: vec![call], repair: None },
+                TurnParts { number: 1, text: String::new(), calls: vec![call], repair: None, opaque: None },
                 task.created_at,
             );
             state.unconfirmed.clear();
@@ -73,6 +73,7 @@ impl State {
             calls: parts.calls,
             states,
             repair: parts.repair,
+            opaque: parts.opaque,
         });
     }
 
@@ -122,6 +123,7 @@ pub(super) struct TurnParts {
     pub text: String,
     pub calls: Vec<ToolCall>,
     pub repair: Option<String>,
+    pub opaque: Option<Value>,
 }
 
 /// How a call stands that nothing holds back.

@@ -20,7 +20,11 @@ impl State {
         }
         push_input(&mut messages, &task.input);
         for turn in self.turns.iter().filter(|t| t.number < turn) {
-            messages.push(Message::Assistant { text: &turn.text, calls: &turn.calls });
+            messages.push(Message::Assistant {
+                text: &turn.text,
+                calls: &turn.calls,
+                opaque: turn.opaque.as_ref(),
+            });
             for (call, state) in turn.calls.iter().zip(&turn.states) {
                 let (content, is_error) = match &state.status {
                     CallStatus::Ended(CallOutcome::Ok { content }) => (Cow::Borrowed(content), false),
@@ -63,9 +67,11 @@ fn push_input<'a>(messages: &mut Vec<Message<'a>>, input: &'a TaskInput) {
                     Role::User => messages.push(Message::User(parts)),
                     Role::System => messages.extend(texts(&message.content).map(Message::System)),
                     Role::Assistant => {
-                        messages.extend(
-                            texts(&message.content).map(|text| Message::Assistant { text, calls: &[] }),
-                        );
+                        messages.extend(texts(&message.content).map(|text| Message::Assistant {
+                            text,
+                            calls: &[],
+                            opaque: None,
+                        }));
                     }
                 }
             }

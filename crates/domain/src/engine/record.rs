@@ -64,7 +64,7 @@ impl State {
 
     fn judge(&self, agent: &Agent, answer: ModelAnswer) -> TurnOutcome {
         let failed = |code, message: String| TurnOutcome::Failed { error: TaskError::new(code, message) };
-        let ModelAnswer { text, calls, finish } = answer;
+        let ModelAnswer { text, calls, finish, opaque } = answer;
         match finish {
             Finish::Refused => {
                 return failed(codes::MODEL_REFUSED, format!("the model refused to answer: {text}"));
@@ -78,7 +78,7 @@ impl State {
         }
         if !calls.is_empty() {
             let calls = calls.into_iter().enumerate().map(|(i, call)| check_call(agent, i, call)).collect();
-            return TurnOutcome::Answer { text, calls, repair: None, output: None };
+            return TurnOutcome::Answer { text, calls, repair: None, output: None, opaque };
         }
         let (verdict, max, code) = match (agent.output(), &agent.version().spec.output) {
             (Some(schema), Some(spec)) => {
@@ -92,11 +92,11 @@ impl State {
             _ => (Ok(None), 0, codes::MODEL_GARBAGE),
         };
         match verdict {
-            Ok(output) => TurnOutcome::Answer { text, calls: Vec::new(), repair: None, output },
+            Ok(output) => TurnOutcome::Answer { text, calls: Vec::new(), repair: None, output, opaque },
             Err(why) if self.repairs < max => {
                 let repair =
                     format!("Your answer was not accepted: {why}. Answer again, correctly and completely.");
-                TurnOutcome::Answer { text, calls: Vec::new(), repair: Some(repair), output: None }
+                TurnOutcome::Answer { text, calls: Vec::new(), repair: Some(repair), output: None, opaque }
             }
             Err(why) => {
                 failed(code, format!("the model's answer was not accepted, also after {max} repairs: {why}"))

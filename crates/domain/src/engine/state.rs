@@ -39,6 +39,8 @@ pub struct TurnState {
     pub states: Vec<CallState>,
     /// Why the answer was not accepted.
     pub repair: Option<String>,
+    /// What the provider wants to see again with this answer.
+    pub opaque: Option<Value>,
 }
 
 /// How a call stands.

@@ -91,6 +91,9 @@ pub enum TurnOutcome {
         /// The answer as the output schema demands it; absent: the text is the output.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Value>,
+        /// What the provider wants to see again with this answer; meaningless to anybody else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opaque: Option<Value>,
     },
     /// No answer can be had: the task fails.
     Failed {

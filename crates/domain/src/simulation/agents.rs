@@ -128,10 +128,10 @@ pub fn answer(rng: &mut Rng, agent: &Agent, turn: u32) -> ModelAnswer {
             (true, _) => r#"{"answer": 42}"#.to_owned(),
             (false, _) => "done".to_owned(),
         };
-        return ModelAnswer { text, calls: Vec::new(), finish: Finish::Stop };
+        return ModelAnswer { text, calls: Vec::new(), finish: Finish::Stop, opaque: None };
     }
     let calls = (0..1 + rng.usize(..4)).map(|i| call(rng, i)).collect();
-    ModelAnswer { text: String::new(), calls, finish: Finish::Stop }
+    ModelAnswer { text: String::new(), calls, finish: Finish::Stop, opaque: None }
 }
 
 fn call(rng: &mut Rng, index: usize) -> RawCall {

@@ -4,7 +4,7 @@ use agenticai_domain::conversation::Message;
 use agenticai_domain::engine::{After, Agent, Context, Effect, Plan, State, plan};
 use agenticai_domain::ids::StepId;
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
-use agenticai_domain::journal::{Entry, ModelAttempt, TurnOutcome};
+use agenticai_domain::journal::{Entry, ModelAttempt, Recorded, TurnOutcome, open, seal};
 use agenticai_domain::outcome::{
     Finish, ModelAnswer, ModelOutcome, Outcome, RawCall, ToolOutcome, ToolResult,
 };
@@ -63,7 +63,7 @@ impl Bench {
 }
 
 fn says(text: &str) -> ModelAnswer {
-    ModelAnswer { text: text.to_owned(), calls: vec![], finish: Finish::Stop }
+    ModelAnswer { text: text.to_owned(), ..ModelAnswer::default() }
 }
 
 fn calls(calls: &[(&str, Value)]) -> ModelAnswer {
@@ -72,11 +72,7 @@ fn calls(calls: &[(&str, Value)]) -> ModelAnswer {
         name: (*name).to_owned(),
         arguments: arguments.to_string(),
     };
-    ModelAnswer {
-        text: String::new(),
-        calls: calls.iter().enumerate().map(raw).collect(),
-        finish: Finish::Stop,
-    }
+    ModelAnswer { calls: calls.iter().enumerate().map(raw).collect(), ..ModelAnswer::default() }
 }
 
 fn tool_ok(step: StepId, content: Value) -> Outcome {
@@ -147,6 +143,33 @@ fn what_a_model_does_wrong_is_told_to_it() {
 }
 
 #[test]
+fn what_a_provider_wants_to_see_again_comes_back_with_each_answer() {
+    let mut bench = Bench::new(samples::agent(), samples::text_task());
+    bench.plan(vec![]);
+    let (first, second) = (json!([{"signature": "c2ln"}]), json!({"id": 7}));
+    let mut entries = Vec::new();
+    let calling = ModelAnswer { opaque: Some(first.clone()), ..calls(&[("read", json!({}))]) };
+    entries.extend(bench.answers(1, calling).run.unwrap().entries);
+    entries.extend(bench.plan(vec![tool_ok(StepId::call(1, 0), json!(1))]).run.unwrap().entries);
+    let empty = ModelAnswer { opaque: Some(second.clone()), ..ModelAnswer::default() };
+    entries.extend(bench.answers(2, empty).run.unwrap().entries);
+
+    let journal: Vec<Recorded> = (1..)
+        .zip(&entries)
+        .map(|(seq, entry)| Recorded { seq, epoch: 1, at: bench.now, entry: open(&seal(entry)).unwrap() })
+        .collect();
+    let replayed = State::replay(&bench.agent, &bench.task, &journal).unwrap();
+    for state in [&bench.state, &replayed] {
+        let messages = state.conversation(&bench.agent, &bench.task, u32::MAX);
+        let opaque: Vec<Option<&Value>> = messages
+            .iter()
+            .filter_map(|m| if let Message::Assistant { opaque, .. } = m { Some(*opaque) } else { None })
+            .collect();
+        assert_eq!(opaque, [Some(&first), Some(&second)], "with calls, and where the answer was refused");
+    }
+}
+
+#[test]
 fn structured_output_is_repaired_within_limits() {
     let agent = samples::agent_with(
         json!({"name": "s", "model": "m", "output": {"schema": {"type": "object", "required": ["n"]}, "max_repairs": 1}}),
@@ -197,7 +220,7 @@ fn refused_and_cut_off_answers_are_typed_ends() {
     for (finish, code) in [(Finish::Refused, "model_refused"), (Finish::Length, "output_truncated")] {
         let mut bench = Bench::new(samples::agent(), samples::text_task());
         bench.plan(vec![]);
-        let planned = bench.answers(1, ModelAnswer { text: "part".into(), calls: vec![], finish });
+        let planned = bench.answers(1, ModelAnswer { text: "part".into(), finish, ..ModelAnswer::default() });
         assert!(matches!(end_of(&planned), End::Failed { error } if error.code == code));
     }
     let mut bench = Bench::new(samples::agent(), samples::text_task());

@@ -102,7 +102,7 @@ pub fn turn(number: u32, outcome: TurnOutcome) -> Entry {
 }
 
 pub fn answer(text: &str, calls: Vec<ToolCall>) -> TurnOutcome {
-    TurnOutcome::Answer { text: text.to_owned(), calls, repair: None, output: None }
+    TurnOutcome::Answer { text: text.to_owned(), calls, repair: None, output: None, opaque: None }
 }
 
 fn received(id: u64, step: StepId, body: InboxBody) -> Entry {
@@ -130,6 +130,7 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
                     calls: vec![],
                     repair: Some("no JSON".into()),
                     output: None,
+                    opaque: None,
                 },
             ),
         ),
@@ -142,6 +143,20 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
                     calls: vec![],
                     repair: None,
                     output: Some(json!({"a": 1})),
+                    opaque: None,
+                },
+            ),
+        ),
+        (
+            "turn_opaque",
+            turn(
+                1,
+                TurnOutcome::Answer {
+                    text: String::new(),
+                    calls: vec![call("read", json!({"q": 1}))],
+                    repair: None,
+                    output: None,
+                    opaque: Some(json!([{"type": "thinking", "thinking": "hm", "signature": "c2ln"}])),
                 },
             ),
         ),

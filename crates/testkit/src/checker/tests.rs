@@ -34,8 +34,13 @@ fn turn(number: u32, tools: &[&str]) -> Entry {
         format: 1,
         sha256: String::new(),
     };
-    let outcome =
-        TurnOutcome::Answer { text, calls: tools.iter().map(call).collect(), repair: None, output: None };
+    let outcome = TurnOutcome::Answer {
+        text,
+        calls: tools.iter().map(call).collect(),
+        repair: None,
+        output: None,
+        opaque: None,
+    };
     Entry::Turn(Box::new(Turn {
         turn: number,
         request: attempt,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use agenticai_broker::{Broker, MemoryBroker};
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::{ModelAttempt, Recorded};
-use agenticai_domain::outcome::{Finish, ModelAnswer, ModelOutcome, RawCall, ToolOutcome, ToolResult};
+use agenticai_domain::outcome::{ModelAnswer, ModelOutcome, RawCall, ToolOutcome, ToolResult};
 use agenticai_domain::spec::{AgentSpec, Approval, Effect, RetryPolicy, ToolDef, ToolSource};
 use agenticai_domain::task::{NewTask, TaskInput, TaskStatus};
 use agenticai_domain::usage::Spend;
@@ -72,7 +72,7 @@ pub fn answer(tools: &[&str]) -> ModelAnswer {
         arguments: if *name == "sleep" { r#"{"seconds": 0.3}"#.into() } else { "{}".into() },
     };
     let text = if tools.is_empty() { "done".to_owned() } else { String::new() };
-    ModelAnswer { text, calls: tools.iter().enumerate().map(call).collect(), finish: Finish::Stop }
+    ModelAnswer { text, calls: tools.iter().enumerate().map(call).collect(), ..ModelAnswer::default() }
 }
 
 impl Performer for Scripted {

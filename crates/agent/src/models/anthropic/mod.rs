@@ -2,6 +2,7 @@
 
 mod request;
 mod response;
+mod thoughts;
 
 pub(super) use request::body;
 pub(super) use response::Reading;

@@ -11,11 +11,13 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use agenticai_domain::conversation::{Message, PartRef};
+use agenticai_domain::journal::ToolCall;
 use agenticai_domain::spec::{ToolChoice, ToolDef};
 use agenticai_domain::task::{Part, TaskError};
 
 use super::super::content::{result_text, shown_arguments};
 use super::super::request::{ModelCall, Wire, refused, unwritable};
+use super::thoughts::{Thought, ThoughtBlock, recall};
 
 /// The bound on an answer where a specification names none; the dialect wants one.
 const MAX_TOKENS: u32 = 8192;
@@ -32,16 +34,8 @@ pub(in super::super) fn body(wire: Wire, model: &str, call: &ModelCall<'_>) -> R
                     add(&mut messages, "user", user_block(part)?);
                 }
             }
-            Message::Assistant { text, calls } => {
-                add(&mut messages, "assistant", words(text));
-                for call in *calls {
-                    let block = Block::ToolUse {
-                        id: call_id(&call.id),
-                        name: &call.name,
-                        input: shown_arguments(&call.arguments),
-                    };
-                    add(&mut messages, "assistant", Some(block));
-                }
+            Message::Assistant { text, calls, opaque } => {
+                add_answer(&mut messages, text, calls, recall(*opaque));
             }
             Message::ToolResult { call_id: id, content, is_error, .. } => {
                 let block = Block::ToolResult {
@@ -138,6 +132,8 @@ enum Block<'a> {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         is_error: bool,
     },
+    #[serde(untagged)]
+    Thought(ThoughtBlock),
 }
 
 #[derive(Serialize)]
@@ -186,6 +182,39 @@ fn add<'a>(messages: &mut Vec<Out<'a>>, role: &'static str, block: Option<Block<
     match messages.last_mut() {
         Some(last) if last.role == role => last.content.push(block),
         _ => messages.push(Out { role, content: vec![block] }),
+    }
+}
+
+/// Adds an answer with every thought where it stood.
+fn add_answer<'a>(
+    messages: &mut Vec<Out<'a>>,
+    mut text: &'a str,
+    mut calls: &'a [ToolCall],
+    thoughts: Vec<Thought>,
+) {
+    for thought in thoughts {
+        let (said, unsaid) = text.split_at_checked(thought.text_before).unwrap_or((text, ""));
+        let (called, uncalled) = calls.split_at_checked(thought.calls_before).unwrap_or((calls, &[]));
+        add_spoken(messages, said, called);
+        (text, calls) = (unsaid, uncalled);
+        if text.trim().is_empty() && calls.is_empty() {
+            // An answer that ends with a thought is refused by the provider.
+            return;
+        }
+        add(messages, "assistant", Some(Block::Thought(thought.block)));
+    }
+    add_spoken(messages, text, calls);
+}
+
+fn add_spoken<'a>(messages: &mut Vec<Out<'a>>, text: &'a str, calls: &'a [ToolCall]) {
+    add(messages, "assistant", words(text));
+    for call in calls {
+        let block = Block::ToolUse {
+            id: call_id(&call.id),
+            name: &call.name,
+            input: shown_arguments(&call.arguments),
+        };
+        add(messages, "assistant", Some(block));
     }
 }
 

@@ -1,6 +1,7 @@
 //! From events, or one whole message, to what was answered.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use agenticai_domain::outcome::{Finish, RawCall};
@@ -10,12 +11,17 @@ use super::super::answer::Gathered;
 use super::super::fault::{Fault, Reported};
 use super::super::price::Counted;
 use super::super::text::Text;
+use super::thoughts::{Thought, ThoughtBlock, keep};
 
 /// Reads one answer.
 #[derive(Default)]
 pub(in super::super) struct Reading {
     /// For each content block that is a call: the block's index, and the call's place.
     calls: Vec<(u32, usize)>,
+    /// The thoughts, and the indexes of their content blocks.
+    thoughts: Vec<(u32, Thought)>,
+    /// Bytes of words and number of calls up to the newest thought.
+    placed: (usize, usize),
     tokens: Tokens,
 }
 
@@ -60,6 +66,12 @@ struct Block<'a> {
     name: Option<Text<'a>>,
     #[serde(borrow, default)]
     input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    thinking: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    signature: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    data: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +82,10 @@ struct Delta<'a> {
     text: Option<Text<'a>>,
     #[serde(borrow, default)]
     partial_json: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    thinking: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    signature: Option<Text<'a>>,
     #[serde(borrow, default)]
     stop_reason: Option<Text<'a>>,
 }
@@ -143,6 +159,11 @@ impl Reading {
         Ok(())
     }
 
+    /// The thoughts of the answer, as its next request needs them.
+    pub(in super::super) fn opaque(&self) -> Option<Value> {
+        keep(self.thoughts.iter().map(|(_, thought)| thought))
+    }
+
     fn blocks(&mut self, blocks: Option<Vec<Block<'_>>>, into: &mut Gathered) {
         for (index, block) in blocks.into_iter().flatten().enumerate() {
             into.begun = true;
@@ -159,14 +180,28 @@ impl Reading {
                 // In a stream the input begins as `{}` and comes in pieces that do not continue it.
                 let arguments = if streamed && input.trim() == "{}" { "" } else { input };
                 into.calls.push(RawCall {
-                    id: block.id.map(|id| id.0.into_owned()).unwrap_or_default(),
-                    name: block.name.map(|name| name.0.into_owned()).unwrap_or_default(),
+                    id: owned(block.id),
+                    name: owned(block.name),
                     arguments: arguments.to_owned(),
                 });
             }
-            // Thoughts, and blocks of the vendor's own tools, which are never asked for.
+            "thinking" => {
+                let (thinking, signature) = (owned(block.thinking), owned(block.signature));
+                self.thought(index, ThoughtBlock::Thinking { thinking, signature }, into);
+            }
+            "redacted_thinking" => {
+                self.thought(index, ThoughtBlock::RedactedThinking { data: owned(block.data) }, into);
+            }
+            // Blocks of the vendor's own tools, which are never asked for.
             _ => {}
         }
+    }
+
+    fn thought(&mut self, index: u32, block: ThoughtBlock, into: &Gathered) {
+        let here = (into.text.len(), into.calls.len());
+        let (text, calls) = std::mem::replace(&mut self.placed, here);
+        let thought = Thought { text_before: here.0 - text, calls_before: here.1 - calls, block };
+        self.thoughts.push((index, thought));
     }
 
     fn delta(&mut self, index: u32, delta: &Delta<'_>, into: &mut Gathered) {
@@ -178,7 +213,16 @@ impl Reading {
                     call.arguments.push_str(delta.partial_json.as_deref().unwrap_or_default());
                 }
             }
-            // `thinking_delta`, `signature_delta`, `citations_delta` and later ones.
+            Some("thinking_delta" | "signature_delta") => {
+                let place = self.thoughts.iter_mut().rev().find(|(block, _)| *block == index);
+                if let Some((_, Thought { block: ThoughtBlock::Thinking { thinking, signature }, .. })) =
+                    place
+                {
+                    thinking.push_str(delta.thinking.as_deref().unwrap_or_default());
+                    signature.push_str(delta.signature.as_deref().unwrap_or_default());
+                }
+            }
+            // `citations_delta` and later ones.
             _ => {}
         }
     }
@@ -211,6 +255,10 @@ impl Tokens {
             cache_write_tokens: written,
         }
     }
+}
+
+fn owned(text: Option<Text<'_>>) -> String {
+    text.map(|text| text.0.into_owned()).unwrap_or_default()
 }
 
 fn finish(reason: &str) -> Finish {

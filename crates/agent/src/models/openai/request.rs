@@ -212,7 +212,8 @@ fn convert<'a>(wire: Wire, message: &'a Message<'a>) -> Result<Out<'a>, TaskErro
     Ok(match message {
         Message::System(content) => Out::System { content },
         Message::User(parts) => Out::User { content: content(wire, parts)? },
-        Message::Assistant { text, calls } => Out::Assistant {
+        // Nothing that a provider wants to see again is known in this dialect.
+        Message::Assistant { text, calls, opaque: _ } => Out::Assistant {
             // Beside calls, no words are `null`: an empty string is refused by some servers.
             content: (!text.is_empty() || calls.is_empty()).then_some(*text),
             tool_calls: Calls(calls),

@@ -13,7 +13,7 @@ mod words;
 
 use serde_json::Value;
 
-use agenticai_domain::outcome::{Finish, ModelAnswer, RawCall};
+use agenticai_domain::outcome::{ModelAnswer, RawCall};
 use agenticai_domain::schema::Schema;
 
 use conversation::{Conversation, Message, Tool};
@@ -43,14 +43,14 @@ pub(super) fn answer(body: &[u8], turn: u32) -> Result<ModelAnswer, String> {
     if let Some(tool) = next
         && let Some(call) = call(tool, &source, turn)
     {
-        return Ok(ModelAnswer { text: String::new(), calls: vec![call], finish: Finish::Stop });
+        return Ok(ModelAnswer { calls: vec![call], ..ModelAnswer::default() });
     }
     let results = results(since);
     let text = match conversation.schema() {
         Some(schema) => shaped(schema, &question, &results, &names),
         None => spoken(&question, &results),
     };
-    Ok(ModelAnswer { text, calls: Vec::new(), finish: Finish::Stop })
+    Ok(ModelAnswer { text, ..ModelAnswer::default() })
 }
 
 /// A call with arguments that the tool's schema accepts; nothing where the text offers none.

@@ -84,6 +84,11 @@ async fn every_event_is_understood_or_passed_over() {
         assert_eq!(parse(&answer.calls[0].arguments), json!({"q": "San José"}));
         assert_eq!(parse(&answer.calls[1].arguments), json!({"a": 1}));
         assert_eq!(answer.calls[2].arguments, "{}");
+        let thoughts = json!([
+            {"type": "thinking", "thinking": "hmm", "signature": "EqQB"},
+            {"type": "redacted_thinking", "data": "x", "text_before": answer.text.len()},
+        ]);
+        assert_eq!(answer.opaque, Some(thoughts));
         let usage = Usage { input_tokens: 1000, output_tokens: 50, cached_tokens: 700, reasoning_tokens: 0 };
         assert_eq!(outcome.spend.usage, usage);
         // 100 at 1, 200 at 1.25, 700 at 0.1 and 50 at 5 dollars per million.
@@ -226,7 +231,7 @@ fn a_conversation_is_written_as_the_reference_says() {
         messages: vec![
             Message::System("Be brief."),
             Message::User(shown),
-            Message::Assistant { text: "", calls: &calls },
+            Message::Assistant { text: "", calls: &calls, opaque: None },
             Message::ToolResult {
                 call_id: "toolu_1",
                 name: "lookup",
@@ -240,7 +245,7 @@ fn a_conversation_is_written_as_the_reference_says() {
                 is_error: true,
             },
             user("and?"),
-            Message::Assistant { text: "  ", calls: &[] },
+            Message::Assistant { text: "  ", calls: &[], opaque: None },
             Message::System("Stay brief."),
             user("go on"),
         ],

@@ -5,6 +5,7 @@ mod faults;
 mod openai;
 mod rebuild;
 mod server;
+mod thoughts;
 
 use std::sync::Arc;
 use std::time::Duration;

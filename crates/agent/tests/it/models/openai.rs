@@ -210,7 +210,7 @@ fn a_conversation_is_written_as_the_reference_says() {
         messages: vec![
             Message::System("Be brief."),
             Message::User(shown),
-            Message::Assistant { text: "", calls: &calls },
+            Message::Assistant { text: "", calls: &calls, opaque: None },
             Message::ToolResult {
                 call_id: "c1",
                 name: "lookup",
@@ -223,7 +223,7 @@ fn a_conversation_is_written_as_the_reference_says() {
                 content: Cow::Borrowed(&failed),
                 is_error: true,
             },
-            Message::Assistant { text: "hm", calls: &[] },
+            Message::Assistant { text: "hm", calls: &[], opaque: None },
             user("go on"),
         ],
         tools: &tools,

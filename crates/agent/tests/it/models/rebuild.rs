@@ -32,6 +32,7 @@ fn a_request_is_built_again_to_the_byte_without_its_provider() {
             arguments: json!({"q": "\u{0}ü", "b": 0.1}),
             rejected: None,
         }];
+        let opaque = json!([{"type": "thinking", "thinking": "hm", "signature": "c2ln", "text_before": 1}]);
         let content = json!({"z": 1, "a": [1, 2]});
         let tools = [tool("lookup"), tool("other")];
         let call = ModelCall {
@@ -39,7 +40,7 @@ fn a_request_is_built_again_to_the_byte_without_its_provider() {
             messages: vec![
                 Message::System("S"),
                 user("Hi"),
-                Message::Assistant { text: "t", calls: &calls },
+                Message::Assistant { text: "t", calls: &calls, opaque: Some(&opaque) },
                 Message::ToolResult {
                     call_id: "c",
                     name: "lookup",
@@ -55,6 +56,8 @@ fn a_request_is_built_again_to_the_byte_without_its_provider() {
         let served = models.resolve(&model).unwrap();
         let request = models.build(&served, &call).unwrap();
         assert_eq!(request.attempt.dialect, dialect);
+        let shows_thoughts = String::from_utf8_lossy(&request.body).contains("c2ln");
+        assert_eq!(shows_thoughts, dialect == "anthropic", "only the dialect of their making takes thoughts");
         assert_eq!(request.attempt.sha256, hex::encode(Sha256::digest(&request.body)));
         assert_eq!(models.build(&served, &call).unwrap().body, request.body);
         assert_eq!(Models::rebuild(&request.attempt, &call).unwrap(), request.body);
