@@ -46,6 +46,16 @@ pub(crate) const ALL: [Fault; 11] = [
 ];
 
 #[cfg(test)]
+pub(crate) use planting::{plant, planted};
+
+/// Whether a fault is planted: never.
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) const fn planted(_: Fault) -> bool {
+    false
+}
+
+#[cfg(test)]
 mod planting {
     use super::Fault;
     use std::cell::Cell;
@@ -63,14 +73,4 @@ mod planting {
     pub(crate) fn planted(fault: Fault) -> bool {
         PLANTED.with(|cell| cell.get() == Some(fault))
     }
-}
-
-#[cfg(test)]
-pub(crate) use planting::{plant, planted};
-
-/// Whether a fault is planted: never.
-#[cfg(not(test))]
-#[inline(always)]
-pub(crate) const fn planted(_: Fault) -> bool {
-    false
 }
