@@ -13,6 +13,7 @@ mod auth;
 mod docs;
 mod extract;
 mod health;
+pub mod listen;
 mod metrics;
 mod openapi;
 mod problem;

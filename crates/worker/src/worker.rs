@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -73,7 +74,13 @@ const POLL: Duration = Duration::from_millis(500);
 
 impl Worker {
     /// Works until it is stopped. An error means that the store cannot be worked with at all.
-    pub async fn run(self, stop: Stop) -> Result<(), StoreError> {
+    ///
+    /// The future is boxed so that all of it is compiled with this crate and not with every program that works.
+    pub fn run(self, stop: Stop) -> BoxFuture<'static, Result<(), StoreError>> {
+        Box::pin(self.incarnations(stop))
+    }
+
+    async fn incarnations(self, stop: Stop) -> Result<(), StoreError> {
         let agents = Arc::new(AgentCache::default());
         while !stop.drain.is_cancelled() {
             let Some(lease) = self.register(&stop).await? else { break };

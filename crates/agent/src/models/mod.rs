@@ -32,6 +32,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use futures_util::future::BoxFuture;
+
 use agenticai_domain::journal::ModelAttempt;
 use agenticai_domain::outcome::ModelOutcome;
 use agenticai_domain::spec::ModelRef;
@@ -120,17 +122,18 @@ impl Models {
     /// Errors are `context_overflow`, `model_refused` (another attempt would not help), `model_unavailable`,
     /// `model_garbage` (all attempts got something that is no answer) and `deadline_exceeded`.
     #[allow(clippy::too_many_arguments)]
-    pub async fn perform(
-        &self,
-        served: &Served,
+    pub fn perform<'a>(
+        &'a self,
+        served: &'a Served,
         request: Request,
-        model: &ModelRef,
+        model: &'a ModelRef,
         turn: u32,
-        ctx: &CallContext,
+        ctx: &'a CallContext,
         deadline: Option<Instant>,
-        tokens: &mut dyn TokenSink,
-    ) -> ModelOutcome {
-        perform::perform(&self.0, served, request, perform::Asked { model, turn, ctx, deadline }, tokens)
-            .await
+        tokens: &'a mut dyn TokenSink,
+    ) -> BoxFuture<'a, ModelOutcome> {
+        // Boxed so that the HTTP client behind it is compiled with this crate.
+        let asked = perform::Asked { model, turn, ctx, deadline };
+        Box::pin(perform::perform(&self.0, served, request, asked, tokens))
     }
 }

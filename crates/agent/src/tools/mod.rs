@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use agenticai_domain::outcome::{ToolOutcome, ToolResult};
 use agenticai_domain::spec::{AgentSpec, HttpRequestSpec, McpServerRef, SpecError, ToolDef, ToolSource};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use self::egress::{EgressPolicy, Gate, Lookup};
@@ -109,13 +110,24 @@ impl Tools {
 
     /// Resolves every tool of a specification: built-in ones get their description, parameters and effect class, MCP
     /// servers are asked for their lists. All mistakes are reported at once. [`AgentSpec::check`] comes before.
-    pub async fn resolve(&self, spec: &AgentSpec) -> Result<Vec<ToolDef>, Vec<SpecError>> {
-        resolve::resolve(self, spec).await
+    ///
+    /// This and [`Tools::call`] are boxed so that the clients behind them are compiled with this crate.
+    pub fn resolve<'a>(&'a self, spec: &'a AgentSpec) -> BoxFuture<'a, Result<Vec<ToolDef>, Vec<SpecError>>> {
+        Box::pin(resolve::resolve(self, spec))
     }
 
     /// Performs one call, with the tool's time-out, retry policy and bound on results. Dropping the future cancels it:
     /// what has been sent may still have an effect.
-    pub async fn call(&self, def: &ToolDef, arguments: &Value, ctx: &CallContext) -> ToolOutcome {
+    pub fn call<'a>(
+        &'a self,
+        def: &'a ToolDef,
+        arguments: &'a Value,
+        ctx: &'a CallContext,
+    ) -> BoxFuture<'a, ToolOutcome> {
+        Box::pin(self.perform(def, arguments, ctx))
+    }
+
+    async fn perform(&self, def: &ToolDef, arguments: &Value, ctx: &CallContext) -> ToolOutcome {
         let started = Instant::now();
         let mut redactor = Redactor::default();
         let performed = match &def.source {

@@ -8,7 +8,6 @@ mod abilities;
 pub mod assistant;
 mod choice;
 mod identity;
-mod listen;
 mod logging;
 mod parts_config;
 mod store_metrics;
@@ -26,7 +25,7 @@ use crate::home::{Home, ServerFile};
 pub use choice::{choose, models_of};
 pub use logging::start as start_logging;
 
-use listen::{Connections, Counted};
+use agenticai_server::listen::{self, Connections};
 use wiring::Parts;
 
 /// Which port to listen on.
@@ -103,9 +102,7 @@ impl Node {
         let serving = listeners
             .into_iter()
             .map(|listener| {
-                let counted = Counted { listener, connections: connections.clone() };
-                let serve = axum::serve(counted, router.clone())
-                    .with_graceful_shutdown(closing.clone().cancelled_owned());
+                let serve = listen::serve(listener, router.clone(), connections.clone(), closing.clone());
                 tokio::spawn(async move {
                     if let Err(error) = serve.await {
                         tracing::error!(%error, "the API stopped serving");

@@ -9,4 +9,5 @@ mod durable;
 mod exits;
 mod people;
 mod run;
+mod secrets;
 mod up;

@@ -113,7 +113,9 @@ impl<'a> Filler<'a> {
             object.insert((*name).to_owned(), value);
         }
         if optional {
-            let alone = required.is_empty() && properties.is_some_and(|all| all.len() == 1);
+            // A value that was written out belongs to the only place that there is; loose words need not.
+            let written = !self.source.quoted.is_empty() || !self.source.numbers.is_empty();
+            let alone = written && required.is_empty() && properties.is_some_and(|all| all.len() == 1);
             for (name, property) in properties.into_iter().flatten() {
                 let spoken = self.source.mention(&words(name)).is_some();
                 if !required.contains(&name.as_str()) && (alone || spoken || self.enum_spoken(property)) {

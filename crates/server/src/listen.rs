@@ -6,9 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::Router;
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Listens on the loopback addresses: 127.0.0.1, and ::1 where the machine has it. Port 0 picks a free one.
 pub async fn bind(port: u16) -> io::Result<(u16, Vec<TcpListener>)> {
@@ -45,12 +48,26 @@ impl Connections {
     }
 }
 
+/// Serves until `closing` is cancelled and the connections that were open then have ended.
+///
+/// The future is boxed so that the whole HTTP server is compiled with this crate and not with every program that
+/// serves.
+pub fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Connections,
+    closing: CancellationToken,
+) -> BoxFuture<'static, io::Result<()>> {
+    let counted = Counted { listener, connections };
+    Box::pin(
+        async move { axum::serve(counted, router).with_graceful_shutdown(closing.cancelled_owned()).await },
+    )
+}
+
 /// A listener that counts its connections.
-pub struct Counted {
-    /// The listener.
-    pub listener: TcpListener,
-    /// Where they are counted.
-    pub connections: Connections,
+struct Counted {
+    listener: TcpListener,
+    connections: Connections,
 }
 
 impl axum::serve::Listener for Counted {
@@ -71,7 +88,7 @@ impl axum::serve::Listener for Counted {
 }
 
 /// A connection that is counted until it is dropped.
-pub struct Connection {
+struct Connection {
     stream: TcpStream,
     connections: Connections,
 }
