@@ -14,6 +14,7 @@
 mod agent;
 mod apply;
 mod begin;
+mod context;
 mod conversation;
 pub(crate) mod fault;
 mod next;
@@ -25,8 +26,9 @@ mod waits;
 pub use agent::Agent;
 pub use apply::ReplayError;
 pub use begin::{ASK_HUMAN, RUN_AGENT, SLEEP, WAIT_SIGNAL};
+pub use context::Context;
 pub use next::Effect;
-pub use plan::{After, Context, Plan, Run, plan};
+pub use plan::{After, Plan, Run, plan};
 pub use state::{CallState, CallStatus, State, TurnState, Wait};
 
 /// How deep agents may call agents.

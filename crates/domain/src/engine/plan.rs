@@ -1,30 +1,14 @@
 //! From outcomes to one run of entries and the effects that are wanted after it.
 
-use super::agent::Agent;
 use super::apply::ReplayError;
+use super::context::Context;
 use super::fault::{Fault, planted};
 use super::next::{Effect, Next};
 use super::record::Record;
 use super::state::State;
-use crate::inbox::InboxMessage;
 use crate::journal::{Entry, Recorded};
 use crate::outcome::Outcome;
-use crate::task::{End, NewTask, TaskHead, WaitingFor};
-
-/// What a decision depends on besides the journal.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The agent version.
-    pub agent: &'a Agent,
-    /// The task.
-    pub task: &'a TaskHead,
-    /// The store's time, milliseconds since 1970.
-    pub now: i64,
-    /// The epoch under which the worker holds the task.
-    pub epoch: u32,
-    /// Messages in the inbox, in order; consumed ones do no harm.
-    pub inbox: &'a [InboxMessage],
-}
+use crate::task::{End, NewTask, WaitingFor};
 
 /// Entries to be committed together.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::agent::Agent;
+use super::context::Context;
 use super::fault::{Fault, planted};
 use super::next::{child_id, is_child_call};
-use super::plan::Context;
 use super::state::{CallStatus, State};
 use crate::journal::{
     CallEnded, CallOutcome, CallStarted, CallUncertain, Entry, ToolCall, Turn, TurnOutcome,

@@ -8,6 +8,8 @@
 mod agents;
 mod checks;
 mod coverage;
+mod people;
+mod process;
 mod store;
 mod world;
 
