@@ -38,10 +38,6 @@ pub struct WorkerMetrics {
     pub append_batch: Histogram,
     /// Tasks that were taken over from dead workers.
     pub takeovers: Counter,
-    /// Ready tasks at the last look.
-    pub ready_tasks: Gauge,
-    /// Age of the oldest ready task at the last look, milliseconds.
-    pub ready_age_ms: Gauge,
 }
 
 impl Default for WorkerMetrics {
@@ -58,8 +54,6 @@ impl Default for WorkerMetrics {
             appends: Family::default(),
             append_batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             takeovers: Counter::default(),
-            ready_tasks: Gauge::default(),
-            ready_age_ms: Gauge::default(),
         }
     }
 }
@@ -82,8 +76,6 @@ impl WorkerMetrics {
         r.register("appends", "Appended runs, by outcome", self.appends.clone());
         r.register("append_batch", "Runs that were committed together", self.append_batch.clone());
         r.register("takeovers", "Tasks taken over from dead workers", self.takeovers.clone());
-        r.register("ready_tasks", "Tasks that wait for a worker", self.ready_tasks.clone());
-        r.register("ready_age_milliseconds", "Age of the oldest ready task", self.ready_age_ms.clone());
     }
 
     /// Counts a run by what came of it.

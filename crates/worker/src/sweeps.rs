@@ -73,10 +73,6 @@ pub async fn reap(
                 }
             }
         }
-        if let Ok((ready, age_ms)) = store.backlog().await {
-            metrics.ready_tasks.set(i64::try_from(ready).unwrap_or(i64::MAX));
-            metrics.ready_age_ms.set(i64::try_from(age_ms).unwrap_or(i64::MAX));
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod home;
 
+mod certificates;
 mod configuration;
 mod durable;
 mod exits;
