@@ -14,6 +14,11 @@ use clap::Parser;
 use crate::cli::Cli;
 use crate::exit::{Exit, Failure};
 
+/// A task in flight allocates and frees in small pieces on many threads, where the system's allocator took a tenth of
+/// the processor time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let cli = Cli::parse();
     let json = cli.global.json;
