@@ -11,6 +11,6 @@ pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, To
 pub use health::HealthView;
 pub use problem::{Problem, ProblemField};
 pub use tasks::{
-    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, ResolveRequest,
-    SignalRequest, TaskPage, TaskView, UsageView,
+    CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, LateResultView,
+    ResolveRequest, SignalRequest, TaskPage, TaskView, UsageView,
 };

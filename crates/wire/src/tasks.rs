@@ -92,6 +92,21 @@ pub struct TaskView {
     /// RFC 3339; when it must have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<String>,
+    /// Results of `once` calls that came when the task had been taken over or had ended: not part of the journal, but
+    /// they tell whoever has to decide about an unknown outcome. Only where a single task is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late_results: Vec<LateResultView>,
+}
+
+/// See [`TaskView::late_results`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LateResultView {
+    /// The call.
+    pub step: StepId,
+    /// The epoch that had sent it.
+    pub epoch: u32,
+    /// What the tool answered, as text.
+    pub result: String,
 }
 
 /// What a task consumed.

@@ -10,8 +10,8 @@ use axum::extract::State;
 
 use agenticai_broker::{Live, Poke};
 use agenticai_domain::ids::{TaskId, TenantId};
-use agenticai_domain::task::{End, TaskError, TaskStatus, codes};
-use agenticai_store::{EndOutcome, TaskFilter};
+use agenticai_domain::task::TaskStatus;
+use agenticai_store::{CancelOutcome, TaskFilter};
 use agenticai_wire::TaskView;
 
 use crate::auth::Auth;
@@ -19,8 +19,6 @@ use crate::extract::{ApiPath, task_id, unknown_task};
 use crate::problem::{ApiError, ApiResult, BUSY_TASK, TASK_ENDED};
 use crate::state::Api;
 
-/// How often a cancel that lost its seq to another entry is tried again.
-const TRIES: u32 = 100;
 /// Children looked up at a time.
 const PAGE: u32 = 100;
 
@@ -56,29 +54,22 @@ pub(crate) fn ended(id: TaskId, status: TaskStatus) -> ApiError {
 impl Api {
     /// Ends a task; answers how it has ended, which may be otherwise if it ended before.
     async fn cancel(&self, tenant: TenantId, id: TaskId, why: &str) -> ApiResult<TaskStatus> {
-        for _ in 0..TRIES {
-            let row = self.task(tenant, id).await?;
-            if row.status.is_terminal() {
-                return Ok(row.status);
-            }
-            let agent = self.agent_of_task(tenant, row.head.agent, row.head.agent_version).await?;
-            let standing = self.standing(&row, &agent).await?;
-            let end = End::Cancelled { error: TaskError::new(codes::CANCELLED, why) };
-            match self.store.end_task(tenant, id, standing.next_seq, end, standing.spend).await? {
-                EndOutcome::Ended => {
-                    self.broker.poke(Poke::Ended(id));
-                    self.broker.publish(id, Live::Appended { last_seq: standing.next_seq });
-                    if let Some(parent) = row.head.parent {
-                        self.wake(parent.task);
-                    }
-                    return Ok(TaskStatus::Cancelled);
+        match agenticai_store::cancel(self.store.as_ref(), tenant, id, why).await? {
+            CancelOutcome::Cancelled { seq, parent } => {
+                self.broker.poke(Poke::Ended(id));
+                self.broker.publish(id, Live::Appended { last_seq: seq });
+                if let Some(parent) = parent {
+                    self.wake(parent.task);
                 }
-                EndOutcome::AlreadyTerminal(status) => return Ok(status),
-                EndOutcome::Overtaken => {}
-                EndOutcome::NotFound => return Err(unknown_task(id)),
+                Ok(TaskStatus::Cancelled)
             }
+            CancelOutcome::AlreadyTerminal(status) => Ok(status),
+            CancelOutcome::NotFound => Err(unknown_task(id)),
+            CancelOutcome::Busy => Err(ApiError::new(
+                BUSY_TASK,
+                "The task's journal grew with every try to cancel it: try again.",
+            )),
         }
-        Err(ApiError::new(BUSY_TASK, "The task's journal grew with every try to cancel it: try again."))
     }
 
     async fn cancel_children(&self, tenant: TenantId, id: TaskId) -> ApiResult<()> {

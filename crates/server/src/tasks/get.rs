@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
-use agenticai_wire::TaskView;
+use agenticai_domain::task::WaitKind;
+use agenticai_wire::{LateResultView, TaskView};
 
 use crate::auth::Auth;
 use crate::extract::{ApiPath, task_id};
@@ -24,5 +25,12 @@ pub(crate) async fn get_task(
     ApiPath(id): ApiPath<String>,
 ) -> ApiResult<Json<TaskView>> {
     let row = api.task(who.tenant, task_id(&id)?).await?;
-    Ok(Json(api.task_view(&row).await?))
+    let mut view = api.task_view(&row).await?;
+    let unknown = view.waiting_for.iter().any(|wait| wait.kind == WaitKind::Uncertain);
+    if unknown || row.status.is_terminal() {
+        let late = api.store.late_results(who.tenant, row.head.id).await?;
+        view.late_results =
+            late.into_iter().map(|(epoch, step, result)| LateResultView { step, epoch, result }).collect();
+    }
+    Ok(Json(view))
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use agenticai_domain::journal::{Entry, Recorded, Turn};
+use agenticai_store::read_whole_journal;
 
 use crate::auth::Auth;
 use crate::extract::{ApiPath, task_id};
@@ -37,7 +38,7 @@ pub(crate) async fn show_request(
     ApiPath((id, turn)): ApiPath<(String, String)>,
 ) -> ApiResult<Response> {
     let row = api.task(who.tenant, task_id(&id)?).await?;
-    let journal = api.whole_journal(who.tenant, row.head.id).await?;
+    let journal = read_whole_journal(api.store.as_ref(), who.tenant, row.head.id).await?;
     let found = turn
         .parse()
         .ok()

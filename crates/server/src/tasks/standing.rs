@@ -1,18 +1,15 @@
 //! How a task stands by its journal: rows are written at claim, wait and end only, the journal knows the rest.
 
 use agenticai_domain::engine::State;
-use agenticai_domain::ids::{StepId, TaskId, TenantId};
+use agenticai_domain::ids::StepId;
 use agenticai_domain::journal::{Entry, ModelAttempt, Recorded};
 use agenticai_domain::task::{WaitKind, WaitingFor};
 use agenticai_domain::usage::Spend;
-use agenticai_store::{StoreError, TaskRow};
+use agenticai_store::{StoreError, TaskRow, read_whole_journal};
 
 use crate::agents::cache::Prepared;
-use crate::problem::{ApiError, ApiResult};
+use crate::problem::ApiResult;
 use crate::state::Api;
-
-/// Entries read at a time.
-const PAGE: u32 = 500;
 
 /// How a task stands by its journal.
 pub(crate) struct Standing {
@@ -22,8 +19,6 @@ pub(crate) struct Standing {
     pub spend: Spend,
     /// What it waits for.
     pub waiting_for: Vec<WaitingFor>,
-    /// Where the next entry goes.
-    pub next_seq: u64,
     /// The model call that was answered last.
     pub answered_by: Option<ModelAttempt>,
 }
@@ -48,29 +43,13 @@ impl Api {
     /// still be looked at and cancelled.
     pub async fn standing(&self, row: &TaskRow, agent: &Prepared) -> ApiResult<Standing> {
         let (tenant, id) = (row.head.tenant, row.head.id);
-        match self.whole_journal(tenant, id).await {
+        match read_whole_journal(self.store.as_ref(), tenant, id).await {
             Ok(journal) => Ok(fold(row, agent, journal)),
             Err(StoreError::Unreadable(why)) => {
                 tracing::warn!(task = %id, why, "the journal cannot be read");
-                let last = self.store.last_seqs(vec![id]).await?;
-                let last = last.first().ok_or_else(|| ApiError::internal("a task without a last seq"))?.1;
-                Ok(by_row(row, Vec::new(), last + 1))
+                Ok(by_row(row, Vec::new()))
             }
             Err(other) => Err(other.into()),
-        }
-    }
-
-    /// All entries of a task.
-    pub async fn whole_journal(&self, tenant: TenantId, id: TaskId) -> Result<Vec<Recorded>, StoreError> {
-        let mut journal: Vec<Recorded> = Vec::new();
-        loop {
-            let after = journal.last().map_or(0, |last| last.seq);
-            let page = self.store.read_journal(tenant, id, after, PAGE).await?;
-            let full = page.len() == PAGE as usize;
-            journal.extend(page);
-            if !full {
-                return Ok(journal);
-            }
         }
     }
 }
@@ -84,19 +63,17 @@ fn fold(row: &TaskRow, agent: &Prepared, journal: Vec<Recorded>) -> Standing {
         Ok((state, agent)) => Standing {
             spend: state.spend(),
             waiting_for: state.waiting_for(agent),
-            next_seq: state.next_seq(),
             answered_by: state.last_request().cloned(),
             journal,
         },
         Err(why) => {
             tracing::warn!(task = %row.head.id, why, "the journal cannot be replayed");
-            let next = journal.last().map_or(0, |last| last.seq) + 1;
-            by_row(row, journal, next)
+            by_row(row, journal)
         }
     }
 }
 
 /// What is known without the engine.
-fn by_row(row: &TaskRow, journal: Vec<Recorded>, next_seq: u64) -> Standing {
-    Standing { journal, spend: row.spend, waiting_for: row.waiting_for.clone(), next_seq, answered_by: None }
+fn by_row(row: &TaskRow, journal: Vec<Recorded>) -> Standing {
+    Standing { journal, spend: row.spend, waiting_for: row.waiting_for.clone(), answered_by: None }
 }

@@ -50,6 +50,7 @@ pub(crate) fn row_view(row: &TaskRow, agent: &Prepared) -> TaskView {
         started_at: row.started_at.map(rfc3339),
         completed_at: row.completed_at.map(rfc3339),
         deadline_at: row.head.deadline_at.map(rfc3339),
+        late_results: Vec::new(),
     }
 }
 

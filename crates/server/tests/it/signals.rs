@@ -5,7 +5,7 @@ use std::time::Duration;
 use agenticai_broker::{Broker, Poke};
 use agenticai_domain::engine::Effect;
 use agenticai_domain::ids::StepId;
-use agenticai_domain::outcome::ToolResult;
+use agenticai_domain::outcome::{ToolOutcome, ToolResult};
 use agenticai_store::{Journal, Leases};
 use serde_json::{Value, json};
 
@@ -146,6 +146,14 @@ async fn a_call_that_is_uncertain_again_needs_a_second_word() {
     hand.advance(vec![]).await;
     let uncertain = || ToolResult::Uncertain { reason: "cut off".into() };
     hand.tool(STEP, uncertain()).await;
+
+    // An answer that came when nobody could journal it any more helps whoever has to decide.
+    let result = ToolResult::ok(json!("charged as 4711"));
+    let late = ToolOutcome { step: STEP, result, attempts: 1, took_ms: 1 };
+    server.store.keep_late_result(hand.task(), 1, late).await.unwrap();
+    let view = server.get(&format!("/api/v1/tasks/{}", hand.task())).await.ok(200);
+    assert_eq!(view["late_results"][0]["step"], "1.0");
+    assert!(view["late_results"][0]["result"].to_string().contains("charged as 4711"), "{view}");
 
     let not_done = json!({"step": "1.0", "decision": "not_done", "attempt": 1});
     resolve(&server, &hand, json!({"step": "1.0", "decision": "maybe"}))

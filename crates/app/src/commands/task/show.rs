@@ -40,6 +40,12 @@ pub async fn task(context: &Context, client: &Client, id: TaskId) -> Result {
     }
     for wait in &view.waiting_for {
         print(&style.warn(&wait_line(wait)));
+        for late in view.late_results.iter().filter(|late| late.step == wait.step) {
+            print(&format!(
+                "     an answer came too late to be journaled: {}",
+                clip(&late.result.as_str().into(), 300)
+            ));
+        }
         for line in how_to_answer(id, wait) {
             print(&format!("     {line}"));
         }
