@@ -40,12 +40,10 @@ impl Driver {
 
     /// Starts what is wanted and not yet in flight.
     pub(super) fn start(&mut self, effects: Vec<Effect>) {
-        if self.shared.drain.is_cancelled() {
-            return;
-        }
+        let draining = self.shared.drain.is_cancelled();
         for effect in effects {
             let step = effect.step();
-            if self.flying.contains(&step) {
+            if self.flying.contains(&step) || (draining && !self.is_started(&effect)) {
                 continue;
             }
             match effect {
@@ -54,6 +52,13 @@ impl Driver {
                 Effect::Child { step, agent } => self.start_look_up(step, agent),
             }
         }
+    }
+
+    /// Whether it is a `once` call that is journaled as started. It is sent even while the worker drains: the next owner
+    /// could not know that it was not, and would have to ask a person.
+    fn is_started(&self, effect: &Effect) -> bool {
+        let Effect::Tool { tool, .. } = effect else { return false };
+        self.agent.tool(*tool).is_some_and(|tool| tool.effect == spec::Effect::Once)
     }
 
     pub(super) fn call_context(&self, step: StepId, first_attempt: u32) -> CallContext {

@@ -109,3 +109,34 @@ async fn a_stop_hands_tasks_over_and_repeats_only_what_was_cut_off() {
     assert_eq!(calls.keys().collect::<Vec<_>>(), ["2"], "committed steps are not performed again");
     worker.drain().await;
 }
+
+#[tokio::test]
+async fn a_once_call_that_a_stop_finds_journaled_is_sent_and_not_left_to_a_person() {
+    let bench = Bench::new().await;
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let mut first = Scripted::calling(&["charge"]);
+    let held = gate.clone();
+    first.model = Box::new(move |_, _| {
+        let held = held.clone();
+        Box::pin(async move {
+            held.acquire().await.unwrap().forget();
+            Ok(answer(&["charge"]))
+        })
+    });
+    let first = Arc::new(first);
+    let worker = bench.work(first.clone());
+    let task = bench.submit().await;
+    eventually("the model is asked", || first.open.load(Ordering::SeqCst) == 1).await;
+    worker.stop.drain.cancel();
+    gate.add_permits(1);
+    worker.drain().await;
+    assert_eq!(first.calls.lock().unwrap().get("1.0"), Some(&1));
+
+    let second = Arc::new(Scripted::calling(&["charge"]));
+    let worker = bench.work(second.clone());
+    bench.until(task, TaskStatus::Completed).await;
+    assert_eq!(second.calls.lock().unwrap().keys().collect::<Vec<_>>(), ["2"]);
+    let journal = bench.journal(task).await;
+    assert!(!journal.iter().any(|r| matches!(r.entry, Entry::CallUncertain(_))), "{journal:?}");
+    worker.drain().await;
+}
