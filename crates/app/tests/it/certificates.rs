@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::home::{Home, Printed};
+use crate::proxy::complete;
 
 /// An HTTPS server with a certificate of its own making: a model under `/v1`, a tool elsewhere. Answers the port and the
 /// certificate.
@@ -51,15 +52,6 @@ fn server() -> (u16, String) {
         }
     });
     (port, made.cert.pem())
-}
-
-/// Whether a request has its head and as much body as that says.
-fn complete(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length =
-        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(str::to_owned));
-    body.len() >= length.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
 }
 
 #[test]

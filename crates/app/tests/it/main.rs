@@ -9,6 +9,7 @@ mod configuration;
 mod durable;
 mod exits;
 mod people;
+mod proxy;
 mod run;
 mod secrets;
 mod up;
