@@ -11,6 +11,7 @@ pub mod api;
 pub mod bench;
 pub mod checker;
 pub mod conformance;
+pub mod front;
 pub mod http;
 pub mod kill;
 pub mod load;

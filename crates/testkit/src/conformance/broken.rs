@@ -5,17 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use agenticai_domain::ids::{AgentId, StepId, TaskId, TenantId};
+use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
-use agenticai_domain::journal::Recorded;
-use agenticai_domain::outcome::ToolOutcome;
-use agenticai_domain::spec::AgentVersion;
-use agenticai_domain::task::{End, TaskStatus};
+use agenticai_domain::task::End;
 use agenticai_domain::usage::Spend;
 use agenticai_store::*;
 
 use super::Fixture;
 use super::faults::Fault;
+use crate::front::Front;
 
 /// A sound store behind a fault.
 pub struct Broken {
@@ -100,25 +98,16 @@ impl Broken {
 }
 
 #[async_trait]
-impl Journal for Broken {
+impl Front for Broken {
+    fn behind(&self) -> &dyn Store {
+        self.sound.as_ref()
+    }
     async fn append(&self, worker: WorkerId, runs: Vec<Append>) -> Result<Vec<AppendOutcome>> {
         let mut outcomes = Vec::new();
         for run in runs {
             outcomes.push(self.append_one(worker, run).await?);
         }
         Ok(outcomes)
-    }
-    async fn read_journal(
-        &self,
-        tenant: TenantId,
-        task: TaskId,
-        after: u64,
-        limit: u32,
-    ) -> Result<Vec<Recorded>> {
-        self.sound.read_journal(tenant, task, after, limit).await
-    }
-    async fn last_seqs(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, u64, TaskStatus)>> {
-        self.sound.last_seqs(tasks).await
     }
     async fn inbox(&self, task: TaskId, after: u64) -> Result<Vec<InboxMessage>> {
         let mut messages = self.sound.inbox(task, after).await?;
@@ -127,16 +116,6 @@ impl Journal for Broken {
         }
         Ok(messages)
     }
-    async fn keep_late_result(&self, task: TaskId, epoch: u32, outcome: ToolOutcome) -> Result<()> {
-        self.sound.keep_late_result(task, epoch, outcome).await
-    }
-    async fn late_results(&self, tenant: TenantId, task: TaskId) -> Result<Vec<(u32, StepId, String)>> {
-        self.sound.late_results(tenant, task).await
-    }
-}
-
-#[async_trait]
-impl Tasks for Broken {
     async fn create_task(&self, mut new: CreateTask) -> Result<CreateTaskOutcome> {
         self.seen().tenants.insert(new.task.id, new.task.tenant);
         if self.fault == Fault::KeysIgnored {
@@ -183,9 +162,6 @@ impl Tasks for Broken {
         }
         Ok(page)
     }
-    async fn count_tasks(&self, tenant: TenantId, filter: TaskFilter) -> Result<u64> {
-        self.sound.count_tasks(tenant, filter).await
-    }
     async fn end_task(
         &self,
         tenant: TenantId,
@@ -213,30 +189,11 @@ impl Tasks for Broken {
         }
         self.sound.deliver(tenant, id, dedupe, body).await
     }
-    async fn orphans(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
-        self.sound.orphans(limit).await
-    }
-}
-
-#[async_trait]
-impl Leases for Broken {
-    async fn register_worker(&self, info: WorkerInfo) -> Result<WorkerId> {
-        self.sound.register_worker(info).await
-    }
-    async fn beat(&self, worker: WorkerId) -> Result<Beat> {
-        self.sound.beat(worker).await
-    }
-    async fn observe_workers(&self) -> Result<Vec<Observed>> {
-        self.sound.observe_workers().await
-    }
     async fn mark_dead(&self, worker: WorkerId, beats: i64) -> Result<bool> {
         match self.fault {
             Fault::DeathNotWritten => Ok(true),
             _ => self.sound.mark_dead(worker, beats).await,
         }
-    }
-    async fn take_over(&self, limit: u32) -> Result<u32> {
-        self.sound.take_over(limit).await
     }
     async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
         let mut claimed = self.sound.claim(worker, limit).await?;
@@ -249,82 +206,5 @@ impl Leases for Broken {
             seen.claims.insert(claimed.head.id, (worker, claimed.clone()));
         }
         Ok(claimed)
-    }
-    async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
-        self.sound.release(worker, tasks).await
-    }
-    async fn retire_worker(&self, worker: WorkerId) -> Result<()> {
-        self.sound.retire_worker(worker).await
-    }
-    async fn wake_due(&self, limit: u32) -> Result<u32> {
-        self.sound.wake_due(limit).await
-    }
-    async fn next_due_in(&self) -> Result<Option<u64>> {
-        self.sound.next_due_in().await
-    }
-    async fn backlog(&self) -> Result<(u64, u64)> {
-        self.sound.backlog().await
-    }
-    async fn now(&self) -> Result<i64> {
-        self.sound.now().await
-    }
-}
-
-#[async_trait]
-impl Identity for Broken {
-    async fn bootstrap(&self, first: Bootstrap) -> Result<Option<Principal>> {
-        self.sound.bootstrap(first).await
-    }
-    async fn add_owner_key(&self, key: KeyHash) -> Result<Option<Principal>> {
-        self.sound.add_owner_key(key).await
-    }
-    async fn authenticate(&self, key: KeyHash) -> Result<Option<Principal>> {
-        self.sound.authenticate(key).await
-    }
-}
-
-#[async_trait]
-impl Agents for Broken {
-    async fn create_agent(&self, new: NewAgentVersion) -> Result<CreateAgent> {
-        self.sound.create_agent(new).await
-    }
-    async fn put_agent(&self, new: NewAgentVersion) -> Result<PutAgent> {
-        self.sound.put_agent(new).await
-    }
-    async fn agent(
-        &self,
-        tenant: TenantId,
-        which: AgentSelector,
-        version: Option<u32>,
-    ) -> Result<Option<AgentVersion>> {
-        self.sound.agent(tenant, which, version).await
-    }
-    async fn agent_of_task(
-        &self,
-        tenant: TenantId,
-        id: AgentId,
-        version: u32,
-    ) -> Result<Option<AgentVersion>> {
-        self.sound.agent_of_task(tenant, id, version).await
-    }
-    async fn list_agents(
-        &self,
-        tenant: TenantId,
-        cursor: Option<String>,
-        limit: u32,
-    ) -> Result<Page<AgentVersion>> {
-        self.sound.list_agents(tenant, cursor, limit).await
-    }
-    async fn list_agent_versions(
-        &self,
-        tenant: TenantId,
-        id: AgentId,
-        cursor: Option<u32>,
-        limit: u32,
-    ) -> Result<Page<AgentVersion>> {
-        self.sound.list_agent_versions(tenant, id, cursor, limit).await
-    }
-    async fn delete_agent(&self, tenant: TenantId, which: AgentSelector) -> Result<bool> {
-        self.sound.delete_agent(tenant, which).await
     }
 }

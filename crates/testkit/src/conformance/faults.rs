@@ -13,6 +13,7 @@ use agenticai_store::Store;
 
 use super::broken::Broken;
 use super::{Fixture, Lab, case};
+use crate::front::Fronted;
 
 /// A promise that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,7 @@ where
 {
     for (fault, cases) in Fault::ALL {
         for name in cases {
-            let fixture = BrokenFixture { store: Arc::new(Broken::new(open().await, fault)) };
+            let fixture = BrokenFixture { store: Arc::new(Fronted(Broken::new(open().await, fault))) };
             let lab = Lab::new(Box::new(fixture)).await;
             // A store that hands out a task for ever may keep a case busy for ever: that is found, too.
             let case = tokio::spawn((case(name).run)(lab));
@@ -97,7 +98,7 @@ where
 }
 
 struct BrokenFixture {
-    store: Arc<Broken>,
+    store: Arc<Fronted<Broken>>,
 }
 
 #[async_trait]
@@ -107,6 +108,6 @@ impl Fixture for BrokenFixture {
     }
 
     async fn add_tenant(&self) -> TenantId {
-        self.store.add_tenant().await
+        self.store.0.add_tenant().await
     }
 }

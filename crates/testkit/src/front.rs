@@ -1,0 +1,86 @@
+//! Something that stands before a store and passes on what it does not do itself: broken stores, lossy stores.
+
+use async_trait::async_trait;
+
+use agenticai_domain::ids::{AgentId, StepId, TaskId, TenantId};
+use agenticai_domain::inbox::{InboxBody, InboxMessage};
+use agenticai_domain::journal::Recorded;
+use agenticai_domain::outcome::ToolOutcome;
+use agenticai_domain::spec::AgentVersion;
+use agenticai_domain::task::{End, TaskStatus};
+use agenticai_domain::usage::Spend;
+use agenticai_store::*;
+
+/// Makes the trait [`Front`] with a default for every method, and the store's traits for [`Fronted`].
+macro_rules! front {
+    ($($of:ident { $($name:ident($($arg:ident: $ty:ty),*) -> $ret:ty;)* })*) => {
+        /// Every method of a store, each passed on to the store behind unless it is written anew.
+        #[async_trait]
+        #[allow(missing_docs)]
+        pub trait Front: Send + Sync + 'static {
+            /// The store behind.
+            fn behind(&self) -> &dyn Store;
+            $($(async fn $name(&self, $($arg: $ty),*) -> Result<$ret> {
+                self.behind().$name($($arg),*).await
+            })*)*
+        }
+        $(#[async_trait]
+        impl<F: Front> $of for Fronted<F> {
+            $(async fn $name(&self, $($arg: $ty),*) -> Result<$ret> {
+                self.0.$name($($arg),*).await
+            })*
+        })*
+    };
+}
+
+/// A [`Front`] as a store.
+pub struct Fronted<F>(pub F);
+
+front! {
+    Identity {
+        bootstrap(first: Bootstrap) -> Option<Principal>;
+        add_owner_key(key: KeyHash) -> Option<Principal>;
+        authenticate(key: KeyHash) -> Option<Principal>;
+    }
+    Agents {
+        create_agent(new: NewAgentVersion) -> CreateAgent;
+        put_agent(new: NewAgentVersion) -> PutAgent;
+        agent(tenant: TenantId, which: AgentSelector, version: Option<u32>) -> Option<AgentVersion>;
+        agent_of_task(tenant: TenantId, id: AgentId, version: u32) -> Option<AgentVersion>;
+        list_agents(tenant: TenantId, cursor: Option<String>, limit: u32) -> Page<AgentVersion>;
+        list_agent_versions(tenant: TenantId, id: AgentId, cursor: Option<u32>, limit: u32) -> Page<AgentVersion>;
+        delete_agent(tenant: TenantId, which: AgentSelector) -> bool;
+    }
+    Tasks {
+        create_task(new: CreateTask) -> CreateTaskOutcome;
+        task_by_key(tenant: TenantId, key: String) -> Option<(TaskRow, [u8; 32])>;
+        task(tenant: TenantId, id: TaskId) -> Option<TaskRow>;
+        list_tasks(tenant: TenantId, filter: TaskFilter, cursor: Option<String>, limit: u32) -> Page<TaskRow>;
+        count_tasks(tenant: TenantId, filter: TaskFilter) -> u64;
+        end_task(tenant: TenantId, id: TaskId, seq: u64, end: End, spend: Spend) -> EndOutcome;
+        deliver(tenant: TenantId, id: TaskId, dedupe: String, body: InboxBody) -> DeliverOutcome;
+        orphans(limit: u32) -> Vec<(TenantId, TaskId)>;
+    }
+    Journal {
+        append(worker: WorkerId, runs: Vec<Append>) -> Vec<AppendOutcome>;
+        read_journal(tenant: TenantId, task: TaskId, after: u64, limit: u32) -> Vec<Recorded>;
+        last_seqs(tasks: Vec<TaskId>) -> Vec<(TaskId, u64, TaskStatus)>;
+        inbox(task: TaskId, after: u64) -> Vec<InboxMessage>;
+        keep_late_result(task: TaskId, epoch: u32, outcome: ToolOutcome) -> ();
+        late_results(tenant: TenantId, task: TaskId) -> Vec<(u32, StepId, String)>;
+    }
+    Leases {
+        register_worker(info: WorkerInfo) -> WorkerId;
+        beat(worker: WorkerId) -> Beat;
+        observe_workers() -> Vec<Observed>;
+        mark_dead(worker: WorkerId, beats: i64) -> bool;
+        take_over(limit: u32) -> u32;
+        claim(worker: WorkerId, limit: u32) -> Vec<Claimed>;
+        release(worker: WorkerId, tasks: Vec<TaskId>) -> ();
+        retire_worker(worker: WorkerId) -> ();
+        wake_due(limit: u32) -> u32;
+        next_due_in() -> Option<u64>;
+        backlog() -> (u64, u64);
+        now() -> i64;
+    }
+}
