@@ -8,6 +8,8 @@ use agenticai_domain::ids::AgentId;
 use agenticai_domain::task::TaskHead;
 use agenticai_store::{Store, StoreError};
 
+use crate::patience::patiently;
+
 /// Beyond this many versions the cache starts anew: it is a cache.
 const KEPT: usize = 1024;
 
@@ -33,13 +35,13 @@ impl AgentCache {
         if let Some(agent) = self.lock().get(&key) {
             return Ok(agent.clone());
         }
-        let version =
-            store.agent_of_task(task.tenant, task.agent, task.agent_version).await?.ok_or_else(|| {
-                AgentError::Unusable(format!(
-                    "version {} of agent {} is not stored",
-                    task.agent_version, task.agent
-                ))
-            })?;
+        let read = || store.agent_of_task(task.tenant, task.agent, task.agent_version);
+        let version = patiently("an agent", read).await?.ok_or_else(|| {
+            AgentError::Unusable(format!(
+                "version {} of agent {} is not stored",
+                task.agent_version, task.agent
+            ))
+        })?;
         let agent = Agent::compile(Arc::new(version)).map(Arc::new).map_err(AgentError::Unusable)?;
         let mut agents = self.lock();
         if agents.len() >= KEPT {

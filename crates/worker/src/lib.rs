@@ -10,6 +10,7 @@ mod clock;
 mod drive;
 mod lease;
 mod metrics;
+mod patience;
 mod perform;
 mod sweeps;
 mod worker;

@@ -14,7 +14,7 @@ use agenticai_store::AppendOutcome;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Kind {
     /// Its value.
-    pub kind: String,
+    pub kind: &'static str,
 }
 
 /// What a worker counts.
@@ -99,6 +99,6 @@ impl WorkerMetrics {
 }
 
 /// Adds to one counter of a family.
-pub fn count(family: &Family<Kind, Counter>, kind: &str, by: u64) {
-    family.get_or_create(&Kind { kind: kind.to_owned() }).inc_by(by);
+pub fn count(family: &Family<Kind, Counter>, kind: &'static str, by: u64) {
+    family.get_or_create(&Kind { kind }).inc_by(by);
 }

@@ -51,6 +51,7 @@ impl Driver {
         };
         match outcome {
             AppendOutcome::Accepted { at } | AppendOutcome::AlreadyMine { at } => {
+                self.spoiled = false;
                 self.state.confirm(at);
                 self.shared.broker.publish(self.head.id, Live::Appended { last_seq });
                 if hint {
@@ -90,7 +91,8 @@ impl Driver {
             }
             AppendOutcome::Refused(why) => {
                 tracing::warn!(task = %self.head.id, %why, "the store refused a step's data; the step fails");
-                if kept.is_empty() {
+                // Errors in place of the data were refused as well: trying again would never end.
+                if kept.is_empty() || std::mem::replace(&mut self.spoiled, true) {
                     return Err(StoreError::Refused(why).into());
                 }
                 self.reload().await?;
@@ -101,7 +103,7 @@ impl Driver {
     }
 
     /// Outcomes of a refused run come before those that landed meanwhile.
-    pub(super) fn again(&mut self, mut kept: Vec<Outcome>) {
+    fn again(&mut self, mut kept: Vec<Outcome>) {
         kept.append(&mut self.outcomes);
         self.outcomes = kept;
     }

@@ -12,19 +12,20 @@ use agenticai_domain::engine::Effect;
 use agenticai_domain::ids::{StepId, TaskId};
 use agenticai_domain::outcome::{ChildOutcome, Outcome, ToolOutcome, ToolResult};
 use agenticai_domain::spec;
-use agenticai_store::{AgentSelector, Store, StoreError};
+use agenticai_store::{AgentSelector, Store};
 
 use super::{Driver, Flight};
 use crate::metrics::{Kind, count};
+use crate::patience::patiently;
 use crate::perform::{ModelJob, TokenSinkOf, ToolJob};
 
 impl Driver {
     pub(super) fn landed(&mut self, (step, outcome): Flight) {
         self.flying.remove(&step);
         let metrics = &self.shared.metrics;
-        let timed = |kind: &str, ms: u64| {
+        let timed = |kind: &'static str, ms: u64| {
             count(&metrics.steps, kind, 1);
-            metrics.step_seconds.get_or_create(&Kind { kind: kind.to_owned() }).observe(ms as f64 / 1000.0);
+            metrics.step_seconds.get_or_create(&Kind { kind }).observe(ms as f64 / 1000.0);
         };
         match &outcome {
             Outcome::Model(model) => {
@@ -57,11 +58,14 @@ impl Driver {
     /// Whether it is a `once` call that is journaled as started. It is sent even while the worker drains: the next owner
     /// could not know that it was not, and would have to ask a person.
     fn is_started(&self, effect: &Effect) -> bool {
-        let Effect::Tool { tool, .. } = effect else { return false };
-        self.agent.tool(*tool).is_some_and(|tool| tool.effect == spec::Effect::Once)
+        matches!(effect, Effect::Tool { tool, .. } if self.is_once(*tool))
     }
 
-    pub(super) fn call_context(&self, step: StepId, first_attempt: u32) -> CallContext {
+    fn is_once(&self, tool: usize) -> bool {
+        self.agent.tool(tool).is_some_and(|tool| tool.effect == spec::Effect::Once)
+    }
+
+    fn call_context(&self, step: StepId, first_attempt: u32) -> CallContext {
         let lease = self.shared.lease.clone();
         CallContext {
             tenant: self.head.tenant,
@@ -75,14 +79,14 @@ impl Driver {
         }
     }
 
-    pub(super) fn announce(&self, step: StepId, name: &str) {
+    fn announce(&self, step: StepId, name: &str) {
         if self.shared.broker.has_readers(self.head.id) {
             let event = Live::Started { step, name: name.to_owned(), epoch: self.epoch };
             self.shared.broker.publish(self.head.id, event);
         }
     }
 
-    pub(super) fn start_model(&mut self, turn: u32) {
+    fn start_model(&mut self, turn: u32) {
         let step = StepId::model(turn);
         let model = self.agent.version().spec.model.as_ref().map_or("", |m| m.name.as_str());
         self.announce(step, model);
@@ -108,9 +112,9 @@ impl Driver {
         self.flights.push(outcome.map(move |outcome| (step, Outcome::Model(outcome))).boxed());
     }
 
-    pub(super) fn start_tool(&mut self, step: StepId, tool: usize, attempt: u32) {
+    fn start_tool(&mut self, step: StepId, tool: usize, attempt: u32) {
         let Some((_, written, arguments)) = self.state.call(step) else { return };
-        let once = self.agent.tool(tool).is_some_and(|t| t.effect == spec::Effect::Once);
+        let once = self.is_once(tool);
         if once && !self.sent.insert((step, attempt)) {
             let reason = "its result was lost in this worker".to_owned();
             let result = ToolResult::Uncertain { reason };
@@ -131,16 +135,14 @@ impl Driver {
         if once { self.once_flights.push(flight) } else { self.flights.push(flight) }
     }
 
-    pub(super) fn start_look_up(&mut self, step: StepId, agent: String) {
+    fn start_look_up(&mut self, step: StepId, agent: String) {
         let (store, tenant) = (self.shared.store.clone(), self.head.tenant);
         let flight = async move {
-            let found = loop {
-                match store.agent(tenant, AgentSelector::from(agent.as_str()), None).await {
-                    Ok(Some(version)) => break Ok((version.id, version.version)),
-                    Ok(None) => break Err(format!("there is no agent `{agent}`")),
-                    Err(StoreError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(250)).await,
-                    Err(error) => break Err(error.to_string()),
-                }
+            let named = || store.agent(tenant, AgentSelector::from(agent.as_str()), None);
+            let found = match patiently("an agent", named).await {
+                Ok(Some(version)) => Ok((version.id, version.version)),
+                Ok(None) => Err(format!("there is no agent `{agent}`")),
+                Err(error) => Err(error.to_string()),
             };
             (step, Outcome::Child(ChildOutcome { step, agent: found }))
         };

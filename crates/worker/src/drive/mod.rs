@@ -7,7 +7,6 @@ mod news;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -95,22 +94,18 @@ pub struct Driver {
     flying: HashSet<StepId>,
     /// `once` attempts that this driver has sent: none is sent twice, whatever the journal says.
     sent: HashSet<(StepId, u32)>,
+    /// The store has refused the data of the newest run: what came of its steps was replaced by errors.
+    spoiled: bool,
 }
 
 impl Driver {
     /// Reads what is needed to go on with a claimed task.
     pub async fn open(shared: Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) -> Result<Self, DriveError> {
         let Claimed { head, epoch, last_seq, inbox_seq } = claimed;
-        let agent = loop {
-            match shared.agents.get(shared.store.as_ref(), &head).await {
-                Ok(agent) => break agent,
-                Err(AgentError::Store(StoreError::Unavailable(why))) => {
-                    tracing::warn!(%why, task = %head.id, "an agent could not be read; trying again");
-                    tokio::time::sleep(Duration::from_millis(250)).await;
-                }
-                Err(AgentError::Store(error)) => return Err(error.into()),
-                Err(AgentError::Unusable(why)) => return Err(DriveError::Agent(why)),
-            }
+        let agent = match shared.agents.get(shared.store.as_ref(), &head).await {
+            Ok(agent) => agent,
+            Err(AgentError::Store(error)) => return Err(error.into()),
+            Err(AgentError::Unusable(why)) => return Err(DriveError::Agent(why)),
         };
         let state = State::new(&agent, &head);
         let mut driver = Self {
@@ -126,6 +121,7 @@ impl Driver {
             once_flights: FuturesUnordered::new(),
             flying: HashSet::new(),
             sent: HashSet::new(),
+            spoiled: false,
         };
         if last_seq > 0 {
             driver.reload().await?;

@@ -7,9 +7,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use agenticai_domain::engine::State;
-use agenticai_store::StoreError;
 
 use super::{DriveError, Driver, Finish};
+use crate::patience::patiently;
 
 impl Driver {
     /// Waits until there is something to plan with; `Some`: the driver is done.
@@ -52,7 +52,7 @@ impl Driver {
         Ok(None)
     }
 
-    pub(super) async fn heard(&mut self) -> Result<Option<Finish>, DriveError> {
+    async fn heard(&mut self) -> Result<Option<Finish>, DriveError> {
         if self.slot.ended.swap(false, Ordering::AcqRel) {
             let seqs = self.shared.store.last_seqs(vec![self.head.id]).await;
             if matches!(seqs.as_deref(), Ok([(_, _, status)]) if status.is_terminal()) {
@@ -71,14 +71,8 @@ impl Driver {
         loop {
             let after = state.next_seq() - 1;
             let store = &self.shared.store;
-            let page = match store.read_journal(self.head.tenant, self.head.id, after, PAGE).await {
-                Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(%why, task = %self.head.id, "a journal could not be read; trying again");
-                    tokio::time::sleep(Duration::from_millis(250)).await;
-                    continue;
-                }
-                page => page?,
-            };
+            let (tenant, task) = (self.head.tenant, self.head.id);
+            let page = patiently("a journal", || store.read_journal(tenant, task, after, PAGE)).await?;
             for recorded in &page {
                 state.apply(&self.agent, recorded)?;
             }
@@ -92,19 +86,9 @@ impl Driver {
     }
 
     pub(super) async fn read_inbox(&mut self) -> Result<(), DriveError> {
-        loop {
-            let after = self.inbox.last().map_or(0, |m| m.id);
-            match self.shared.store.inbox(self.head.id, after).await {
-                Ok(more) => {
-                    self.inbox.extend(more);
-                    return Ok(());
-                }
-                Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(%why, task = %self.head.id, "an inbox could not be read; trying again");
-                    tokio::time::sleep(Duration::from_millis(250)).await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let after = self.inbox.last().map_or(0, |m| m.id);
+        let store = &self.shared.store;
+        self.inbox.extend(patiently("an inbox", || store.inbox(self.head.id, after)).await?);
+        Ok(())
     }
 }

@@ -54,3 +54,27 @@ impl Front for Lossy {
         }
     }
 }
+
+/// Takes no run at all.
+struct Refusing(SqliteStore);
+
+#[async_trait]
+impl Front for Refusing {
+    fn behind(&self) -> &dyn Store {
+        &self.0
+    }
+    async fn append(&self, _: WorkerId, runs: Vec<Append>) -> Result<Vec<AppendOutcome>> {
+        Ok(runs.iter().map(|_| AppendOutcome::Refused("planted".into())).collect())
+    }
+}
+
+#[tokio::test]
+async fn data_that_is_refused_again_and_again_ends_its_task() {
+    let bench = Bench::new().await;
+    let performer = Arc::new(Scripted::calling(&["read"]));
+    let worker = bench.work_on(Arc::new(Fronted(Refusing(bench.store.clone()))), performer.clone());
+    let task = bench.submit().await;
+    bench.until(task, TaskStatus::Failed).await;
+    assert_eq!(performer.calls.lock().unwrap().get("1"), Some(&1), "the model was asked once");
+    worker.drain().await;
+}
