@@ -13,6 +13,7 @@ mod leases;
 mod tasks;
 
 pub mod blobs;
+pub mod postgres;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};

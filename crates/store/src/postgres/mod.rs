@@ -1,0 +1,14 @@
+//! The store of a cluster: PostgreSQL, shared by any number of processes.
+//!
+//! Whatever needs a lock or several statements is a function in the database ([`schema`]): one call is one message and
+//! one commit, no transaction ever waits for a client, and each statement of a function sees what was committed before
+//! its locks were granted. Callers that write often are gathered into batches here, so that one commit serves many.
+
+mod connection;
+mod fault;
+mod options;
+mod pool;
+pub mod schema;
+
+pub use connection::{ConnectError, Connection};
+pub use options::PostgresOptions;
