@@ -68,6 +68,15 @@ impl Connection {
         self.client.query(&statement, &values).await
     }
 
+    /// Sends one statement that seldom comes again: it is not prepared.
+    pub async fn rows_once(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query_typed(sql, params).await
+    }
+
     /// Sends a script of statements without parameters.
     pub async fn script(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(sql).await

@@ -4,11 +4,26 @@
 //! one commit, no transaction ever waits for a client, and each statement of a function sees what was committed before
 //! its locks were granted. Callers that write often are gathered into batches here, so that one commit serves many.
 
+mod agents;
+mod append;
+mod batch;
+mod blobs;
+mod claims;
+mod columns;
 mod connection;
+mod create;
 mod fault;
+mod identity;
+mod inbox;
+mod journal;
+mod leases;
+mod list;
 mod options;
 mod pool;
+mod rows;
 pub mod schema;
+mod store;
 
 pub use connection::{ConnectError, Connection};
 pub use options::PostgresOptions;
+pub use store::PostgresStore;

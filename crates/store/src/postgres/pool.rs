@@ -9,7 +9,7 @@ use super::connection::Param;
 use super::{ConnectError, Connection, PostgresOptions};
 use crate::{Result, StoreError};
 
-struct Maker(Arc<PostgresOptions>);
+pub(super) struct Maker(Arc<PostgresOptions>);
 
 impl managed::Manager for Maker {
     type Type = Connection;
@@ -63,5 +63,24 @@ impl Pool {
     /// Like [`Self::rows`], for a statement with one row at most.
     pub(super) async fn row(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
         Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
+    /// Like [`Self::rows`], for a statement that is put together and seldom comes again: it is not prepared.
+    pub(super) async fn rows_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        Ok(self.get().await?.rows_once(sql, params).await?)
+    }
+
+    /// Makes a connection, to hear of a mistake in the settings.
+    pub(super) async fn open_one(&self) -> std::result::Result<(), ConnectError> {
+        match self.0.get().await {
+            Ok(_) => Ok(()),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(error) => Err(ConnectError::Address(error.to_string())),
+        }
+    }
+
+    /// Closes all connections that nobody uses, and the others once they are handed back.
+    pub(super) fn close(&self) {
+        self.0.close();
     }
 }
