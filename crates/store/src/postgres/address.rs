@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn reserved_characters_are_written_with_percent_signs() {
-        let address = read("postgres://a%40b:p%2F%3A%40%3F%23%25%26@h/d%2Fb%20c?sslmode=disable", &[]).unwrap();
+        let address =
+            read("postgres://a%40b:p%2F%3A%40%3F%23%25%26@h/d%2Fb%20c?sslmode=disable", &[]).unwrap();
         let config = &address.servers[0].config;
         assert_eq!(config.get_user(), Some("a@b"));
         assert_eq!(config.get_password(), Some(b"p/:@?#%&".as_slice()));

@@ -254,7 +254,9 @@ fn of_all(mut failures: Vec<ConnectError>) -> ConnectError {
         1 => failures.remove(0),
         _ => {
             let said = failures.iter().map(|failure| match failure {
-                ConnectError::Unreachable(why) | ConnectError::Tls(why) | ConnectError::Unfit(why) => why.clone(),
+                ConnectError::Unreachable(why) | ConnectError::Tls(why) | ConnectError::Unfit(why) => {
+                    why.clone()
+                }
                 other => other.to_string(),
             });
             ConnectError::Unreachable(said.collect::<Vec<_>>().join("; "))

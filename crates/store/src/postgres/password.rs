@@ -14,7 +14,10 @@ use super::{ConnectError, PasswordSource, PostgresOptions};
 const COMMAND: Duration = Duration::from_secs(20);
 
 /// The password for a server, if there is one to be given.
-pub(super) async fn read(options: &PostgresOptions, server: &Server) -> Result<Option<Vec<u8>>, ConnectError> {
+pub(super) async fn read(
+    options: &PostgresOptions,
+    server: &Server,
+) -> Result<Option<Vec<u8>>, ConnectError> {
     if let Some(source) = &options.password {
         return from_source(source).await.map(Some);
     }
@@ -42,7 +45,8 @@ async fn from_source(source: &PasswordSource) -> Result<Vec<u8>, ConnectError> {
         })?,
         PasswordSource::Command(line) => from_command(line).await?,
     };
-    let password = text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    let password =
+        text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
     if password.is_empty() {
         return Err(ConnectError::Password("it is empty".to_owned()));
     }

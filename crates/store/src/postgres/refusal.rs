@@ -59,11 +59,14 @@ pub(super) fn explain(server: &Server, error: &tokio_postgres::Error) -> Connect
         let advice = match *db.code() {
             SqlState::INVALID_PASSWORD => format!("the password of the user {user} is wrong"),
             SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-                format!("the user {user} may not log in so: check the name, sslmode and the server's pg_hba.conf")
+                format!(
+                    "the user {user} may not log in so: check the name, sslmode and the server's pg_hba.conf"
+                )
             }
             SqlState::INVALID_CATALOG_NAME => format!("create the database: CREATE DATABASE \"{database}\""),
             SqlState::TOO_MANY_CONNECTIONS => {
-                "the server has no connection left: raise max_connections or make the pools smaller".to_owned()
+                "the server has no connection left: raise max_connections or make the pools smaller"
+                    .to_owned()
             }
             SqlState::CANNOT_CONNECT_NOW => "the server is starting or stopping".to_owned(),
             SqlState::INSUFFICIENT_PRIVILEGE => {
@@ -111,7 +114,9 @@ fn tls_advice(error: &rustls::Error) -> &'static str {
         rustls::Error::InvalidCertificate(Expired | rustls::CertificateError::ExpiredContext { .. }) => {
             "; renew the server's certificate"
         }
-        rustls::Error::AlertReceived(_) => "; the server wants another client certificate: check sslcert and sslkey",
+        rustls::Error::AlertReceived(_) => {
+            "; the server wants another client certificate: check sslcert and sslkey"
+        }
         _ => "",
     }
 }
