@@ -5,6 +5,7 @@
 //! - [`checker`]: joins the stub's log with the journals and finds broken promises.
 //! - [`kill`]: the kill test: hundreds of tasks, dozens of `kill -9`, then the checker.
 //! - [`load`] and [`bench`]: how fast it is.
+//! - [`servers`]: PostgreSQL and what else a cluster has, as processes that tests start, kill and cut off.
 //! - [`real_model`]: the README's prompt against a real language model.
 
 pub mod api;
@@ -16,5 +17,6 @@ pub mod http;
 pub mod kill;
 pub mod load;
 pub mod real_model;
+pub mod servers;
 pub mod stub;
 pub mod up;

@@ -1,0 +1,12 @@
+//! Real servers as fixtures: started by the test on free ports in directories of their own, and stopped with it.
+//!
+//! - [`postgres`]: one shared server for a test process with a database for each test, or a private server.
+//! - [`proxy`]: stands between two parts and cuts, refuses or stalls what passes.
+//!
+//! Each server can be killed without warning, frozen, continued, and started again on its data and its port. None
+//! outlives the test process, however that ends: see [`process`] and [`directory`].
+
+pub mod directory;
+pub mod postgres;
+pub mod process;
+pub mod proxy;
