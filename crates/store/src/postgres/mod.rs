@@ -4,6 +4,7 @@
 //! one commit, no transaction ever waits for a client, and each statement of a function sees what was committed before
 //! its locks were granted. Callers that write often are gathered into batches here, so that one commit serves many.
 
+mod address;
 mod agents;
 mod append;
 mod batch;
@@ -19,11 +20,17 @@ mod journal;
 mod leases;
 mod list;
 mod options;
+mod password;
 mod pool;
+mod refusal;
 mod rows;
 pub mod schema;
 mod store;
+mod tls;
 
-pub use connection::{ConnectError, Connection};
-pub use options::PostgresOptions;
+pub use connection::{Connection, Param};
+pub use options::{PasswordSource, PostgresOptions};
+pub use password::variables;
+pub use pool::PoolStats;
+pub use refusal::ConnectError;
 pub use store::PostgresStore;

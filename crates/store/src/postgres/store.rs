@@ -7,7 +7,7 @@ use super::batch::Batcher;
 use super::claims::Marks;
 use super::create::{self, Created, Creation};
 use super::pool::Pool;
-use super::{ConnectError, PostgresOptions};
+use super::{ConnectError, PoolStats, PostgresOptions};
 use crate::blobs::Blobs;
 use crate::payload::Payloads;
 
@@ -21,6 +21,7 @@ pub struct PostgresStore {
 }
 
 pub(super) struct Inner {
+    pub(super) create: Pool,
     pub(super) append: Pool,
     pub(super) write: Pool,
     pub(super) read: Pool,
@@ -58,10 +59,11 @@ impl PostgresStore {
         let clock = Arc::new(Floor::default());
         // One connection is made now, so that a mistake in the settings is heard of at once.
         read.open_one().await?;
-        let creations = Batcher::start(creating, CREATIONS, create::commit(create, clock.clone()));
+        let creations = Batcher::start(creating, CREATIONS, create::commit(create.clone(), clock.clone()));
         let payloads = Payloads::new(blobs(&write));
         Ok(Self {
             inner: Arc::new(Inner {
+                create,
                 append,
                 write,
                 read,
@@ -74,10 +76,25 @@ impl PostgresStore {
         })
     }
 
+    /// How the pools stand, by purpose.
+    pub fn pools(&self) -> [(&'static str, PoolStats); 5] {
+        self.inner.pools().map(|(purpose, pool)| (purpose, pool.stats()))
+    }
+
     /// Closes the connections. What was acknowledged is committed already.
     pub fn close(&self) {
-        for pool in [&self.inner.append, &self.inner.write, &self.inner.read, &self.inner.beat] {
-            pool.close();
-        }
+        self.inner.pools().into_iter().for_each(|(_, pool)| pool.close());
+    }
+}
+
+impl Inner {
+    fn pools(&self) -> [(&'static str, &Pool); 5] {
+        [
+            ("create", &self.create),
+            ("append", &self.append),
+            ("write", &self.write),
+            ("read", &self.read),
+            ("beat", &self.beat),
+        ]
     }
 }

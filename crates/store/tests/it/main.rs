@@ -1,4 +1,4 @@
-//! The embedded store: the suite of every store, and what only a file on a disk has to fulfil.
+//! The suite of every store on both of them, and what only one of them has to fulfil.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod blobs;
@@ -7,4 +7,5 @@ mod crash;
 mod disk;
 mod fixture;
 mod opening;
+mod postgres;
 mod queries;
