@@ -141,6 +141,8 @@ CREATE TABLE held (
     format      smallint NOT NULL,
     epoch       int NOT NULL,
     crashes     smallint NOT NULL,
+    -- Since when it was ready when it was claimed.
+    ready_at    bigint NOT NULL,
     started_at  bigint NOT NULL,
     crash_seq   bigint
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,

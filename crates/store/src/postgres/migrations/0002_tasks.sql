@@ -1,9 +1,10 @@
 -- Creating tasks, telling them things, waking and ending them. The order of locks is the same everywhere: worker,
 -- idempotency keys, tasks by number (a parent's is lower than its children's), everything else.
 --
--- Plans are made while tables are empty and kept while they grow, so plans that read whole tables are ruled out. That
--- leaves nested loops, in which two lists must never be joined with each other: a batch would cost its square. So lists
--- of one length are unnested side by side, and what was found about their members is looked up by place.
+-- Plans are made while tables are empty and kept while they grow, so plans that read whole tables are ruled out, and so
+-- is compiling a plan, which the costs of what is ruled out would call for. That leaves nested loops, in which two lists
+-- must never be joined with each other: a batch would cost its square. So lists of one length are unnested side by side,
+-- and what was found about their members is looked up by place.
 
 -- Inserts tasks that refer to what exists, ready at once; `wanted` (NULL: all) says which of them. Answers the ids of
 -- those that were not there before.
@@ -12,7 +13,7 @@ CREATE FUNCTION insert_tasks(
     p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
 ) RETURNS uuid[] LANGUAGE sql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
     WITH made AS (
         INSERT INTO tasks (id, bucket, tenant, agent, agent_version, priority, depth, format, created_at, deadline_at,
                            parent, parent_step, created_by, traceparent, metadata, labels, input)
@@ -45,7 +46,7 @@ CREATE FUNCTION create_tasks(
     p_version int[], p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
 ) RETURNS TABLE (idx int, outcome smallint, at bigint, agent_name text, existing uuid, note text) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     now_ms bigint;
     keys int;
@@ -53,7 +54,7 @@ DECLARE
     wanted boolean[];
     made uuid[];
 BEGIN
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     SELECT count(*) INTO keys FROM unnest(p_key) AS k WHERE k IS NOT NULL;
     IF keys > 0 THEN
         -- Sorted, or two batches with the same keys would wait for each other. Keys of others that are being committed
@@ -112,7 +113,7 @@ $$;
 
 -- Makes waiting tasks ready. The caller has locked their rows.
 CREATE FUNCTION wake_tasks(at bigint, nums bigint[]) RETURNS void LANGUAGE sql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
     WITH woken AS (
         UPDATE tasks SET status = 0, wake_at = NULL, waiting_for = NULL
         WHERE num = ANY (nums) AND status = 2
@@ -125,7 +126,7 @@ $$;
 -- Tells parents that children have ended, and wakes those that wait. The caller has locked the parents' rows and ended
 -- the children, each of which ends once.
 CREATE FUNCTION tell_parents(at bigint, children bigint[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     told bigint[];
 BEGIN
@@ -152,12 +153,12 @@ $$;
 -- 3 there is no such task.
 CREATE FUNCTION deliver(floor bigint, p_tenant uuid, p_task uuid, p_dedupe bytea, p_body bytea,
                         OUT outcome smallint, OUT status smallint) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     t record;
     at bigint;
 BEGIN
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.inbox_seq, tasks.status INTO t
     FROM tasks JOIN tenants ON tenants.num = tasks.tenant
     WHERE tasks.id = p_task AND tenants.id = p_tenant FOR NO KEY UPDATE OF tasks;
@@ -186,7 +187,7 @@ $$;
 CREATE FUNCTION end_task(floor bigint, p_tenant uuid, p_task uuid, p_seq bigint, p_status smallint, p_entry bytea,
                          p_outcome bytea, s_input bigint, s_output bigint, s_cached bigint, s_reasoning bigint, s_cost bigint,
                          OUT outcome smallint, OUT status smallint) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     t record;
     at bigint;
@@ -194,7 +195,7 @@ DECLARE
     e int;
     started bigint;
 BEGIN
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     -- The parent first: its number is lower.
     PERFORM 1 FROM tasks WHERE num = (SELECT parent FROM tasks WHERE id = p_task) FOR NO KEY UPDATE;
     SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.parent, tasks.status, tasks.epoch, tasks.started_at INTO t
@@ -248,12 +249,12 @@ $$;
 
 -- Makes up to `most` waiting tasks ready whose time has come.
 CREATE FUNCTION wake_due(floor bigint, most int) RETURNS int LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     at bigint := clock_ms(floor);
     due bigint[];
 BEGIN
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     SELECT array_agg(num) INTO due FROM (
         SELECT num FROM tasks WHERE wake_at <= at ORDER BY wake_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
     ) AS waiting;

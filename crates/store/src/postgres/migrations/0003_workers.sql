@@ -1,4 +1,5 @@
--- Which worker advances which task, and what it appends.
+-- Which worker advances which task, and what it appends. `h.worker + 0` in a condition keeps the index of workers out of
+-- the plan: rows are looked up one by one, by their key.
 
 -- Gives a live worker up to `most` ready tasks. `m_tenant`, `m_priority`, `m_from` say where to look: the heads of a
 -- tenant's priority from a time on, below which nothing is ready any more. `m_busy` is the number of tasks of the
@@ -9,13 +10,13 @@ CREATE FUNCTION claim_tasks(floor bigint, p_worker bigint, most int, p_format sm
                             m_tenant bigint[], m_priority smallint[], m_from bigint[], m_busy int[], newer_than bigint)
 RETURNS TABLE (task bigint, tenant bigint, priority smallint, epoch int, crashes smallint, ready_at bigint, last_seq bigint)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     at bigint;
     reads smallint;
     chosen bigint[];
 BEGIN
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     SELECT w.reads_format INTO reads FROM workers w WHERE w.id = p_worker AND w.state = 0 FOR KEY SHARE;
     IF NOT FOUND THEN
         RETURN;
@@ -48,24 +49,25 @@ BEGIN
     WITH taken AS (
         DELETE FROM ready r WHERE r.task = ANY (chosen) RETURNING r.*
     ), given AS (
-        INSERT INTO held (id, worker, task, bucket, tenant, parent, priority, format, epoch, crashes, started_at, crash_seq)
+        INSERT INTO held (id, worker, task, bucket, tenant, parent, priority, format, epoch, crashes, ready_at, started_at,
+                          crash_seq)
         SELECT t.id, p_worker, k.task, t.bucket, k.tenant, t.parent, k.priority, greatest(k.format, p_format), k.epoch + 1,
-               k.crashes, coalesce(k.started_at, at), k.crash_seq
+               k.crashes, k.ready_at, coalesce(k.started_at, at), k.crash_seq
         FROM taken k JOIN tasks t ON t.num = k.task
-        RETURNING held.task, held.bucket, held.epoch, held.crashes
+        RETURNING held.*
     )
-    SELECT g.task, k.tenant, k.priority, g.epoch, g.crashes, k.ready_at,
+    SELECT g.task, g.tenant, g.priority, g.epoch, g.crashes, g.ready_at,
            -- What was never started has no journal.
-           CASE WHEN k.started_at IS NULL THEN 0 ELSE coalesce(
+           CASE WHEN g.epoch = 1 THEN 0 ELSE coalesce(
                (SELECT j.seq FROM journal j WHERE j.task = g.task AND j.bucket = g.bucket ORDER BY j.seq DESC LIMIT 1), 0) END
-    FROM given g JOIN taken k ON k.task = g.task
-    ORDER BY k.ready_at - k.priority * priority_ms;
+    FROM given g
+    ORDER BY g.ready_at - g.priority * priority_ms;
 END
 $$;
 
 -- Hands tasks of a worker back, with their epoch raised.
 CREATE FUNCTION release_tasks(floor bigint, p_worker bigint, p_tasks uuid[]) RETURNS void LANGUAGE sql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
     WITH back AS (
         DELETE FROM held WHERE id = ANY (p_tasks) AND worker = p_worker RETURNING *
     )
@@ -77,14 +79,14 @@ $$;
 -- before anybody goes on: its row is locked until then. Those with nothing in flight come first, so that one whose
 -- batch hangs holds up no other; where there are only such, they are waited for.
 CREATE FUNCTION take_over(floor bigint, most int) RETURNS int LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET lock_timeout = '1s' AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off SET lock_timeout = '1s' AS $$
 DECLARE
     dead bigint[];
     one bigint;
     n int;
     taken int := 0;
 BEGIN
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     SELECT array_agg(w.id) INTO dead FROM (
         SELECT id FROM workers WHERE state < 2 AND state = 1 ORDER BY id FOR UPDATE SKIP LOCKED
     ) AS w;
@@ -134,7 +136,7 @@ CREATE FUNCTION append_runs(
     c_parent uuid[], c_parent_step text[], c_depth smallint[], c_created_by uuid[], c_traceparent text[],
     c_metadata text[], c_labels text[], c_input bytea[]
 ) RETURNS TABLE (idx int, outcome smallint, at bigint, status smallint) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     n int := cardinality(r_id);
     now_ms bigint;
@@ -147,16 +149,15 @@ DECLARE
     lost record;
 BEGIN
     SELECT true INTO alive FROM workers w WHERE w.id = p_worker AND w.state = 0 FOR KEY SHARE;
-    PERFORM 1 FROM write_epoch FOR KEY SHARE;
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     IF alive THEN
         IF settling THEN
             -- Their rows and those of their parents, in the order of numbers.
             PERFORM 1 FROM tasks t WHERE t.num IN (
-                SELECT h.task FROM unnest(r_id, r_kind) AS r(id, kind) JOIN held h ON h.id = r.id
-                WHERE r.kind > 0 AND h.worker = p_worker
+                SELECT h.task FROM unnest(r_id, r_kind) AS r(id, kind) JOIN held h ON h.id = r.id WHERE r.kind > 0
                 UNION ALL
                 SELECT h.parent FROM unnest(r_id, r_kind) AS r(id, kind) JOIN held h ON h.id = r.id
-                WHERE r.kind = 2 AND h.worker = p_worker AND h.parent IS NOT NULL
+                WHERE r.kind = 2 AND h.parent IS NOT NULL
             ) ORDER BY t.num FOR NO KEY UPDATE;
         END IF;
         now_ms := clock_ms(floor);
@@ -165,7 +166,7 @@ BEGIN
             SELECT h.task, r.first, r.run, now_ms, h.tenant, h.bucket, h.epoch, r.entry
             FROM unnest(r_id, r_epoch, r_run, r_first, r_count, r_kind, r_inbox_seen, r_entry)
                  AS r(id, epoch, run, first, entries, kind, seen, entry)
-            JOIN held h ON h.id = r.id AND h.worker = p_worker AND h.epoch = r.epoch
+            JOIN held h ON h.id = r.id AND h.worker + 0 = p_worker AND h.epoch = r.epoch
             WHERE r.entries > 0
               AND (r.kind <> 1 OR r.seen = (SELECT t.inbox_seq FROM tasks t WHERE t.num = h.task))
               AND (r.first = 1
@@ -190,7 +191,7 @@ BEGIN
             INTO good
             FROM unnest(r_id, r_epoch, r_run, r_first, r_count, r_kind, r_inbox_seen) WITH ORDINALITY
                  AS r(id, epoch, run, first, entries, kind, seen, i)
-            LEFT JOIN held h ON h.id = r.id AND h.worker = p_worker AND h.epoch = r.epoch;
+            LEFT JOIN held h ON h.id = r.id AND h.worker + 0 = p_worker AND h.epoch = r.epoch;
         END IF;
 
         IF cardinality(e_run) > 0 THEN
@@ -272,6 +273,6 @@ BEGIN
          AS r(id, epoch, run, first, entries, kind, seen, i)
     LEFT JOIN tasks t ON t.id = r.id
     LEFT JOIN journal j ON j.task = t.num AND j.seq = r.first AND j.bucket = t.bucket
-    LEFT JOIN held h ON h.id = r.id AND h.worker = p_worker AND h.epoch = r.epoch;
+    LEFT JOIN held h ON h.id = r.id AND h.worker + 0 = p_worker AND h.epoch = r.epoch;
 END
 $$;
