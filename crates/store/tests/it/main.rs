@@ -3,8 +3,10 @@
 
 mod blobs;
 mod conformance;
+mod connecting;
 mod crash;
 mod disk;
 mod fixture;
+mod migrating;
 mod opening;
 mod queries;
