@@ -75,6 +75,11 @@ impl Connection {
         self.client.is_closed() || self.spoilt.load(Ordering::Relaxed)
     }
 
+    /// Whether a pooler may hand each of its transactions to another process of the server.
+    pub(super) fn is_shared(&self) -> bool {
+        self.unnamed
+    }
+
     /// Sees to it that it is not used again.
     pub(super) fn spoil(&self) {
         self.spoilt.store(true, Ordering::Relaxed);

@@ -9,4 +9,5 @@ mod disk;
 mod fixture;
 mod migrating;
 mod opening;
+mod pooler;
 mod queries;

@@ -1,5 +1,6 @@
 //! Real servers as fixtures: started by the test on free ports in directories of their own, and stopped with it.
 //!
+//! - [`pgbouncer`]: a pooler in transaction mode in front of a PostgreSQL.
 //! - [`postgres`]: one shared server for a test process with a database for each test, or a private server.
 //! - [`proxy`]: stands between two parts and cuts, refuses or stalls what passes.
 //!
@@ -7,6 +8,7 @@
 //! outlives the test process, however that ends: see [`process`] and [`directory`].
 
 pub mod directory;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
