@@ -10,6 +10,8 @@ mod error;
 mod identity;
 mod journal;
 mod leases;
+mod payload;
+mod status;
 mod tasks;
 
 pub mod blobs;

@@ -81,7 +81,7 @@ impl Connection {
     }
 
     /// Sees to it that it is not used again.
-    pub(super) fn spoil(&self) {
+    fn spoil(&self) {
         self.spoilt.store(true, Ordering::Relaxed);
     }
 
@@ -109,6 +109,17 @@ impl Connection {
         };
         let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();
         self.client.query(&statement, &values).await
+    }
+
+    /// Sends one statement that seldom comes again: it is not prepared.
+    pub async fn rows_once(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let flight = Flight { connection: self, began: Instant::now(), landed: false };
+        let result = self.client.query_typed(sql, params).await;
+        flight.land(result)
     }
 
     /// Sends a script of statements without parameters.

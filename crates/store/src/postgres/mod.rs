@@ -5,13 +5,27 @@
 //! its locks were granted. Callers that write often are gathered into batches here, so that one commit serves many.
 
 mod address;
+mod agents;
+mod append;
+mod batch;
+mod blobs;
+mod claims;
+mod columns;
 mod connection;
+mod create;
 mod fault;
+mod identity;
+mod inbox;
+mod journal;
+mod leases;
+mod list;
 mod options;
 mod password;
 mod pool;
 mod refusal;
+mod rows;
 pub mod schema;
+mod store;
 mod tls;
 
 pub use connection::{Connection, Param};
@@ -19,3 +33,4 @@ pub use options::{PasswordSource, PostgresOptions};
 pub use password::variables;
 pub use pool::PoolStats;
 pub use refusal::ConnectError;
+pub use store::PostgresStore;

@@ -7,7 +7,7 @@ use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleR
 use tokio_postgres::Row;
 
 use super::connection::Param;
-use super::{ConnectError, Connection, PostgresOptions};
+use super::{ConnectError, Connection, PostgresOptions, schema};
 use crate::{Result, StoreError};
 
 pub(super) struct Maker(Arc<PostgresOptions>);
@@ -75,19 +75,41 @@ impl Pool {
     /// Sends one statement on a connection of the pool.
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let connection = self.get().await?;
-        match tokio::time::timeout(self.statement_timeout, connection.rows(sql, params)).await {
+        self.in_time(connection.rows(sql, params)).await
+    }
+
+    /// Like [`Self::rows`], for a statement with one row at most.
+    pub(super) async fn row(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
+    /// Like [`Self::rows`], for a statement that is put together and seldom comes again: it is not prepared.
+    pub(super) async fn rows_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        let connection = self.get().await?;
+        self.in_time(connection.rows_once(sql, params)).await
+    }
+
+    /// Bounds the wait for an answer. A connection that had none is not used again once the statement is dropped.
+    async fn in_time(
+        &self,
+        answer: impl Future<Output = std::result::Result<Vec<Row>, tokio_postgres::Error>>,
+    ) -> Result<Vec<Row>> {
+        match tokio::time::timeout(self.statement_timeout, answer).await {
             Ok(rows) => Ok(rows?),
             Err(_) => {
-                connection.spoil();
                 let seconds = self.statement_timeout.as_secs_f32();
                 Err(StoreError::Unavailable(format!("no answer to a statement within {seconds} s")))
             }
         }
     }
 
-    /// Like [`Self::rows`], for a statement with one row at most.
-    pub(super) async fn row(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
-        Ok(self.rows(sql, params).await?.into_iter().next())
+    /// Makes a connection, to hear of a mistake in the settings and of a schema that does not fit.
+    pub(super) async fn check(&self) -> std::result::Result<(), ConnectError> {
+        match self.connections.get().await {
+            Ok(connection) => schema::check(&connection).await,
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(error) => Err(ConnectError::Unreachable(error.to_string())),
+        }
     }
 
     /// How it stands.

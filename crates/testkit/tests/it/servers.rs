@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use agenticai_testkit::servers::postgres::{self, Options, Postgres};
 use agenticai_testkit::servers::proxy::Proxy;
+use agenticai_testkit::servers::rabbitmq::RabbitMq;
+use agenticai_testkit::servers::redis::{Redis, RedisCluster, RedisSentinel};
+use agenticai_testkit::servers::tls::Authority;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
@@ -79,4 +82,38 @@ async fn the_proxy_cuts_refuses_stalls_and_resumes() {
     proxy.resume();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(number(&connect(&url).await.unwrap(), "SELECT 4").await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn rabbitmq_comes_back_on_its_port_after_kill_9() {
+    let server = RabbitMq::start_tls(&Authority::new().unwrap(), true).await.unwrap();
+    server.process().kill_9().unwrap();
+    server.restart().await.unwrap();
+}
+
+#[tokio::test]
+async fn redis_comes_back_on_its_port_after_kill_9() {
+    for authority in [None, Some(Authority::new().unwrap())] {
+        let server = match &authority {
+            Some(authority) => Redis::start_tls(authority).await.unwrap(),
+            None => Redis::start().await.unwrap(),
+        };
+        server.process().kill_9().unwrap();
+        assert!(server.cli(&["PING"]).is_err(), "a killed server answers");
+        server.restart().await.unwrap();
+        assert_eq!(server.cli(&["PING"]).unwrap(), "PONG");
+    }
+}
+
+#[tokio::test]
+async fn sentinels_replace_a_killed_master() {
+    let group = RedisSentinel::start(None).await.unwrap();
+    group.first_master().kill_9().unwrap();
+    group.failed_over().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_of_six_nodes_is_joined() {
+    let cluster = RedisCluster::start(None).await.unwrap();
+    assert_eq!(cluster.urls().len(), 6);
 }

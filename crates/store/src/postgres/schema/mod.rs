@@ -20,8 +20,12 @@ pub use apply::{Applied, Patience};
 pub use locks::Lock;
 
 /// Every migration of this program; its number is its place, from 1.
-pub const MIGRATIONS: Migrations<'static> =
-    Migrations(&[Migration { name: "0001_first", sql: include_str!("../migrations/0001_first.sql") }]);
+pub const MIGRATIONS: Migrations<'static> = Migrations(&[
+    Migration { name: "0001_tables", sql: include_str!("../migrations/0001_tables.sql") },
+    Migration { name: "0002_tasks", sql: include_str!("../migrations/0002_tasks.sql") },
+    Migration { name: "0003_workers", sql: include_str!("../migrations/0003_workers.sql") },
+    Migration { name: "0004_identity", sql: include_str!("../migrations/0004_identity.sql") },
+]);
 
 /// What `run "agenticai migrate up"` is called everywhere.
 const ADVICE: &str = "run `agenticai migrate up`";
