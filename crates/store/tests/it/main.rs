@@ -6,6 +6,7 @@ mod conformance;
 mod connecting;
 mod crash;
 mod disk;
+mod encrypted;
 mod fixture;
 mod migrating;
 mod opening;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agenticai_store::postgres::schema::{Migration, Migrations, Patience, State};
+use agenticai_store::postgres::schema::{self, Migration, Migrations, Patience, State};
 use agenticai_store::postgres::{ConnectError, Connection, PostgresOptions};
 use agenticai_testkit::servers::postgres;
 use tokio_postgres::types::Type;
@@ -159,4 +159,17 @@ async fn the_lock_goes_with_the_process_that_held_it() {
     let waiting = tokio::spawn(async move { up(&open(&options).await, &[ONE]).await });
     drop(holder);
     assert_eq!(waiting.await.unwrap().unwrap(), ["0001_one"]);
+}
+
+#[tokio::test]
+async fn the_schema_of_this_program_is_made_and_planned() {
+    let options = database().await;
+    let connection = open(&options).await;
+    let plan = schema::MIGRATIONS.plan(&connection).await.unwrap();
+    assert_eq!(plan.len(), schema::MIGRATIONS.0.len());
+    let unknown = plan.iter().flat_map(|step| &step.locks).find(|lock| lock.mode == schema::Mode::Unknown);
+    assert_eq!(unknown, None, "what it locks is not known");
+    schema::migrate(&connection).await.unwrap();
+    schema::check(&connection).await.unwrap();
+    assert!(schema::MIGRATIONS.plan(&connection).await.unwrap().is_empty());
 }
