@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use agenticai_store::postgres::{ConnectError, Connection, PasswordSource, PostgresOptions};
+use agenticai_store::postgres::{ConnectError, Connection, Driver, PasswordSource, PostgresOptions, connect};
 use agenticai_testkit::servers::postgres::{self, Options, Postgres};
 use agenticai_testkit::servers::proxy::Proxy;
 use tokio_postgres::types::Type;
@@ -181,13 +181,15 @@ async fn a_connection_whose_statement_was_given_up_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn notifications_arrive() {
-    let database = postgres::database().await.unwrap();
-    let options = PostgresOptions::new(database.url);
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let listener = Connection::listening(&options, sender).await.unwrap();
-    listener.script("LISTEN work").await.unwrap();
-    let other = Connection::open(&options).await.unwrap();
-    other.script("NOTIFY work, 'more'").await.unwrap();
-    assert_eq!(receiver.recv().await.unwrap().payload(), "more");
+async fn a_bare_connection_is_made_to_a_server_that_can_be_written_to() {
+    let standby = [("default_transaction_read_only".to_owned(), "on".to_owned())].to_vec();
+    let reader = Postgres::start(Options { settings: standby, ..Options::default() }).await.unwrap();
+    let writer = postgres::shared().await.unwrap();
+    let both =
+        format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", reader.port(), writer.port());
+    let (client, driver) = connect(&PostgresOptions::new(both)).await.unwrap();
+    let Driver::Plain(driver) = driver else { panic!("the server has no TLS") };
+    tokio::spawn(driver);
+    let port: String = client.query_one("SELECT current_setting('port')", &[]).await.unwrap().get(0);
+    assert_eq!(port, writer.port().to_string());
 }
