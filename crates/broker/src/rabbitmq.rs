@@ -297,7 +297,9 @@ impl Address {
             "amqp" => false,
             "amqps" => true,
             other => {
-                return Err(format!("the address of RabbitMQ begins with {other}: write amqp or amqps").into());
+                return Err(
+                    format!("the address of RabbitMQ begins with {other}: write amqp or amqps").into()
+                );
             }
         };
         let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
