@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use agenticai_store::Store;
 
 use super::Role;
-use super::broker::{broker, register};
+use super::broker::{BrokerMetrics, broker};
 use super::database::wait_for_store;
 use super::role::{Process, Serving, bind};
 use super::store_metrics::PoolMetrics;
@@ -29,7 +29,7 @@ pub async fn run(context: &Context) -> Result {
     let closing = CancellationToken::new();
     let state = api_state(settings, store.clone(), broker.clone(), &performers, &closing, |registry| {
         registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
-        register(registry, &broker);
+        registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
     });
     process.standing.works(store, state.registry.clone(), state.backlog.clone());
     let public = Serving::start(listener, agenticai_server::public_router(state, process.standing.clone()));

@@ -14,7 +14,7 @@ use agenticai_server::Backlog;
 use agenticai_store::Store;
 
 use super::Role;
-use super::broker::{broker, register};
+use super::broker::{BrokerMetrics, broker};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
@@ -39,7 +39,7 @@ pub async fn run(context: &Context) -> Result {
     let mut registry = Registry::default();
     let backlog = Backlog::register(&mut registry);
     registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
-    register(&mut registry, &broker);
+    registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
     let (jobs, ending) = (TaskTracker::new(), CancellationToken::new());
     for (name, job) in JOBS {
         tracing::info!(job = name, "scheduled");

@@ -9,7 +9,7 @@ use agenticai_store::Store;
 use agenticai_worker::WorkerMetrics;
 
 use super::Role;
-use super::broker::{broker, register};
+use super::broker::{BrokerMetrics, broker};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
@@ -32,7 +32,7 @@ pub async fn run(context: &Context) -> Result {
     let (backlog, metrics) = (Backlog::register(&mut registry), Arc::new(WorkerMetrics::default()));
     metrics.register(&mut registry);
     registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
-    register(&mut registry, &broker);
+    registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
     let drain = settings.worker.drain;
     let mut work = Workshop::start("worker", settings, drain, store.clone(), broker, &performers, metrics);
     process.standing.works(store, Arc::new(registry), backlog);

@@ -64,7 +64,7 @@ impl Connection {
     }
 
     /// Sees to it that it is not used again.
-    fn spoil(&self) {
+    pub(super) fn spoil(&self) {
         self.spoilt.store(true, Ordering::Relaxed);
     }
 

@@ -66,7 +66,7 @@ async fn create(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<
     let (mut keys, mut bodies) = (Vec::new(), Vec::new());
     let mut tasks = TaskColumns::default();
     for Creation { task, idempotency } in batch {
-        let (key, body) = idempotency.map(|i| (i.key, i.body.to_vec())).unzip();
+        let (key, body) = idempotency.map(|i| (i.key.into_bytes(), i.body.to_vec())).unzip();
         keys.push(key);
         bodies.push(body);
         tasks.push(task);
@@ -74,7 +74,7 @@ async fn create(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<
     let mut params: Vec<Param<'_>> = vec![
         (&floor, Type::INT8),
         (&format, Type::INT2),
-        (&keys, Type::TEXT_ARRAY),
+        (&keys, Type::BYTEA_ARRAY),
         (&bodies, Type::BYTEA_ARRAY),
     ];
     params.extend(tasks.params());
@@ -128,7 +128,8 @@ pub(super) async fn task_by_key(
         RawTask::COLUMNS,
         RawTask::JOINS
     );
-    let found = store.inner.read.row(&sql, &[(&tenant.0, Type::UUID), (&key, Type::TEXT)]).await?;
+    let found =
+        store.inner.read.row(&sql, &[(&tenant.0, Type::UUID), (&key.as_bytes(), Type::BYTEA)]).await?;
     let Some(row) = found else { return Ok(None) };
     let body: &[u8] = get(&row, RawTask::WIDTH)?;
     let body = body.try_into().map_err(|_| StoreError::Unreadable("a key's digest is damaged".to_owned()))?;

@@ -28,7 +28,7 @@ pub(super) async fn deliver(
                 (&store.inner.clock.get(), Type::INT8),
                 (&tenant.0, Type::UUID),
                 (&id.0, Type::UUID),
-                (&dedupe, Type::TEXT),
+                (&dedupe.as_bytes(), Type::BYTEA),
                 (&body, Type::BYTEA),
             ],
         )

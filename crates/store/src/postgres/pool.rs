@@ -75,7 +75,23 @@ impl Pool {
     /// Sends one statement on a connection of the pool.
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let connection = self.get().await?;
-        self.in_time(connection.rows(sql, params)).await
+        self.bounded(&connection, connection.rows(sql, params)).await
+    }
+
+    /// Gives a statement up after its time, and its connection with it: what it still says is an answer to nobody.
+    async fn bounded(
+        &self,
+        connection: &Connection,
+        rows: impl Future<Output = std::result::Result<Vec<Row>, tokio_postgres::Error>>,
+    ) -> Result<Vec<Row>> {
+        match tokio::time::timeout(self.statement_timeout, rows).await {
+            Ok(rows) => Ok(rows?),
+            Err(_) => {
+                connection.spoil();
+                let seconds = self.statement_timeout.as_secs_f32();
+                Err(StoreError::Unavailable(format!("no answer to a statement within {seconds} s")))
+            }
+        }
     }
 
     /// Like [`Self::rows`], for a statement with one row at most.
@@ -86,21 +102,7 @@ impl Pool {
     /// Like [`Self::rows`], for a statement that is put together and seldom comes again: it is not prepared.
     pub(super) async fn rows_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let connection = self.get().await?;
-        self.in_time(connection.rows_once(sql, params)).await
-    }
-
-    /// Bounds the wait for an answer. A connection that had none is not used again once the statement is dropped.
-    async fn in_time(
-        &self,
-        answer: impl Future<Output = std::result::Result<Vec<Row>, tokio_postgres::Error>>,
-    ) -> Result<Vec<Row>> {
-        match tokio::time::timeout(self.statement_timeout, answer).await {
-            Ok(rows) => Ok(rows?),
-            Err(_) => {
-                let seconds = self.statement_timeout.as_secs_f32();
-                Err(StoreError::Unavailable(format!("no answer to a statement within {seconds} s")))
-            }
-        }
+        self.bounded(&connection, connection.rows_once(sql, params)).await
     }
 
     /// Makes a connection, to hear of a mistake in the settings and of a schema that does not fit.

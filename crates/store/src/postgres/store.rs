@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::batch::Batcher;
 use super::claims::Marks;
 use super::create::{self, Created, Creation};
-use super::pool::{Pool, PoolStats};
-use super::{ConnectError, PostgresOptions};
+use super::pool::Pool;
+use super::{ConnectError, PoolStats, PostgresOptions};
 use crate::blobs::Blobs;
 use crate::payload::Payloads;
 
@@ -21,7 +21,7 @@ pub struct PostgresStore {
 }
 
 pub(super) struct Inner {
-    create: Pool,
+    pub(super) create: Pool,
     pub(super) append: Pool,
     pub(super) write: Pool,
     pub(super) read: Pool,
@@ -30,18 +30,6 @@ pub(super) struct Inner {
     pub(super) payloads: Payloads,
     pub(super) marks: Marks,
     pub(super) clock: Arc<Floor>,
-}
-
-impl Inner {
-    fn pools(&self) -> [(&'static str, &Pool); 5] {
-        [
-            ("create", &self.create),
-            ("append", &self.append),
-            ("write", &self.write),
-            ("read", &self.read),
-            ("heartbeat", &self.beat),
-        ]
-    }
 }
 
 /// The newest time that this process knows of the database's clock: a clock that jumps back is held to it.
@@ -69,7 +57,7 @@ impl PostgresStore {
         let (create, append, write, read, beat) =
             (pool(creating), pool(appending), pool(writing), pool(reading), pool(1));
         let clock = Arc::new(Floor::default());
-        // One connection is made now, so that a mistake in the settings or a schema that does not fit is heard of at once.
+        // One connection is made now: a mistake in the settings, or a schema that does not fit, is heard of at once.
         read.check().await?;
         let creations = Batcher::start(creating, CREATIONS, create::commit(create.clone(), clock.clone()));
         let payloads = Payloads::new(blobs(&write));
@@ -88,15 +76,25 @@ impl PostgresStore {
         })
     }
 
-    /// Closes the connections. What was acknowledged is committed already.
-    pub fn close(&self) {
-        for (_, pool) in self.inner.pools() {
-            pool.close();
-        }
-    }
-
-    /// How each pool stands, by its purpose.
+    /// How the pools stand, by purpose.
     pub fn pools(&self) -> [(&'static str, PoolStats); 5] {
         self.inner.pools().map(|(purpose, pool)| (purpose, pool.stats()))
+    }
+
+    /// Closes the connections. What was acknowledged is committed already.
+    pub fn close(&self) {
+        self.inner.pools().into_iter().for_each(|(_, pool)| pool.close());
+    }
+}
+
+impl Inner {
+    fn pools(&self) -> [(&'static str, &Pool); 5] {
+        [
+            ("create", &self.create),
+            ("append", &self.append),
+            ("write", &self.write),
+            ("read", &self.read),
+            ("beat", &self.beat),
+        ]
     }
 }

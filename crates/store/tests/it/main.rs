@@ -1,4 +1,4 @@
-//! The embedded store: the suite of every store, and what only a file on a disk has to fulfil.
+//! The suite of every store on both of them, and what only one of them has to fulfil.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod blobs;
@@ -11,4 +11,5 @@ mod fixture;
 mod migrating;
 mod opening;
 mod pooler;
+mod postgres;
 mod queries;

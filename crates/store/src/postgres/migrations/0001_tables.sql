@@ -171,7 +171,7 @@ CREATE TABLE inbox (
     child       bigint,
     tenant      bigint NOT NULL,
     bucket      int NOT NULL,
-    dedupe      text NOT NULL,
+    dedupe      bytea NOT NULL,
     body        bytea,
     PRIMARY KEY (task, id, bucket),
     UNIQUE (task, dedupe, bucket)
@@ -192,7 +192,7 @@ CREATE INDEX late_results_by_task ON late_results (task);
 -- Kept as long as the task.
 CREATE TABLE idempotency (
     tenant      bigint NOT NULL,
-    key         text COLLATE "C" NOT NULL,
+    key         bytea NOT NULL,
     body        bytea NOT NULL,
     task        uuid NOT NULL,
     PRIMARY KEY (tenant, key)

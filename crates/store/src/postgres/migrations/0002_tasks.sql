@@ -41,7 +41,7 @@ $$;
 -- Creates a batch of tasks, each for itself. `outcome`: 0 created, 1 the same request made `existing` before, 2 another
 -- body came under the key, whose task is `existing`, 3 refused for the reason in `note`.
 CREATE FUNCTION create_tasks(
-    floor bigint, p_format smallint, p_key text[], p_body bytea[], p_id uuid[], p_tenant uuid[], p_agent uuid[],
+    floor bigint, p_format smallint, p_key bytea[], p_body bytea[], p_id uuid[], p_tenant uuid[], p_agent uuid[],
     p_version int[], p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
 ) RETURNS TABLE (idx int, outcome smallint, at bigint, agent_name text, existing uuid, note text) LANGUAGE plpgsql
@@ -69,7 +69,7 @@ BEGIN
             WHERE c.key IS NOT NULL
               AND (c.parent IS NULL OR EXISTS (SELECT FROM tasks p WHERE p.id = c.parent AND p.tenant = t.num))
               AND NOT EXISTS (SELECT FROM tasks o WHERE o.id = c.id AND o.tenant <> t.num)
-            ORDER BY t.num, c.key COLLATE "C", c.id
+            ORDER BY t.num, c.key, c.id
             ON CONFLICT DO NOTHING
             RETURNING task
         )
@@ -132,7 +132,7 @@ BEGIN
     WITH said AS (
         INSERT INTO inbox (task, id, at, child, tenant, bucket, dedupe)
         SELECT p.num, p.inbox_seq + row_number() OVER (PARTITION BY p.num ORDER BY c.num), at, c.num, p.tenant, p.bucket,
-               'child:' || c.id
+               convert_to('child:' || c.id, 'UTF8')
         FROM tasks c JOIN tasks p ON p.num = c.parent
         WHERE c.num = ANY (children) AND p.status <= 2
         RETURNING task
@@ -150,7 +150,7 @@ $$;
 
 -- Puts a message into a task's inbox. `outcome`: 0 delivered, 1 delivered before, 2 the task has ended with `status`,
 -- 3 there is no such task.
-CREATE FUNCTION deliver(floor bigint, p_tenant uuid, p_task uuid, p_dedupe text, p_body bytea,
+CREATE FUNCTION deliver(floor bigint, p_tenant uuid, p_task uuid, p_dedupe bytea, p_body bytea,
                         OUT outcome smallint, OUT status smallint) LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -209,7 +209,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT epoch INTO before FROM journal WHERE task = t.num AND seq = p_seq - 1 AND bucket = t.bucket;
-    IF p_seq > 1 AND NOT FOUND THEN
+    IF p_seq < 1 OR (p_seq > 1 AND NOT FOUND) THEN
         outcome := 1;
         RETURN;
     END IF;

@@ -73,21 +73,31 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS
     SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq FROM back
 $$;
 
--- Makes up to `most` tasks of dead workers ready, with their epoch raised. A worker with a batch in flight is passed
--- over: its row is locked, and what it commits must be seen before anybody goes on.
+-- Makes up to `most` tasks of dead workers ready, with their epoch raised. What a worker has in flight must be seen
+-- before anybody goes on: its row is locked until then. Those with nothing in flight come first, so that one whose
+-- batch hangs holds up no other; where there are only such, they are waited for.
 CREATE FUNCTION take_over(floor bigint, most int) RETURNS int LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET lock_timeout = '1s' AS $$
 DECLARE
-    dead bigint;
+    dead bigint[];
+    one bigint;
     n int;
     taken int := 0;
 BEGIN
     PERFORM 1 FROM write_epoch FOR KEY SHARE;
-    FOR dead IN SELECT id FROM workers WHERE state = 1 ORDER BY id FOR UPDATE SKIP LOCKED LOOP
+    SELECT array_agg(w.id) INTO dead FROM (
+        SELECT id FROM workers WHERE state < 2 AND state = 1 ORDER BY id FOR UPDATE SKIP LOCKED
+    ) AS w;
+    IF dead IS NULL THEN
+        SELECT array_agg(w.id) INTO dead FROM (
+            SELECT id FROM workers WHERE state < 2 AND state = 1 ORDER BY id FOR UPDATE
+        ) AS w;
+    END IF;
+    FOREACH one IN ARRAY coalesce(dead, '{}') LOOP
         WITH portion AS (
-            SELECT id FROM held WHERE worker = dead LIMIT most - taken
+            SELECT id FROM held WHERE worker = one LIMIT most - taken
         ), back AS (
-            DELETE FROM held h USING portion WHERE h.id = portion.id AND h.worker = dead
+            DELETE FROM held h USING portion WHERE h.id = portion.id AND h.worker = one
             RETURNING h.*, coalesce((SELECT j.seq FROM journal j WHERE j.task = h.task AND j.bucket = h.bucket
                                      ORDER BY j.seq DESC LIMIT 1), 0) AS seq
         )
@@ -102,7 +112,7 @@ BEGIN
             RETURN taken;
         END IF;
         -- It is given no task any more, so this holds for good.
-        UPDATE workers SET state = 2 WHERE id = dead AND NOT EXISTS (SELECT FROM held WHERE worker = dead);
+        UPDATE workers SET state = 2 WHERE id = one AND NOT EXISTS (SELECT FROM held WHERE worker = one);
     END LOOP;
     RETURN taken;
 END
