@@ -1,16 +1,17 @@
 //! One connection: how it is made, and how statements are sent over it.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, NoTls, Notification, Row, Socket, Statement};
+use tokio_postgres::{Client, NoTls, Row, Socket, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, Server};
 use super::tls::TlsMode;
@@ -37,42 +38,29 @@ const OLDEST: i32 = 15;
 impl Connection {
     /// Connects to the first server that can be written to.
     pub async fn open(options: &PostgresOptions) -> Result<Self, ConnectError> {
-        Self::open_with(options, None).await
-    }
-
-    /// Connects, and hands what `NOTIFY` sends to the other end of `notifications`, after a `LISTEN` in a script.
-    /// Poolers that share connections between transactions do not pass notifications on.
-    pub async fn listening(
-        options: &PostgresOptions,
-        notifications: mpsc::UnboundedSender<Notification>,
-    ) -> Result<Self, ConnectError> {
-        Self::open_with(options, Some(notifications)).await
-    }
-
-    async fn open_with(
-        options: &PostgresOptions,
-        notifications: Option<mpsc::UnboundedSender<Notification>>,
-    ) -> Result<Self, ConnectError> {
-        let address = Address::of(options)?;
-        let mut failures = Vec::new();
-        for server in &address.servers {
-            let attempt = attempt(options, &address, server, notifications.clone());
-            match tokio::time::timeout(server.connect_timeout, attempt).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => failures.push(error),
-                Err(_) => failures.push(ConnectError::Unreachable(format!(
-                    "{}: no answer within {} s; is the network open to it?",
-                    server.name,
-                    server.connect_timeout.as_secs_f32()
-                ))),
-            }
-        }
-        Err(of_all(failures))
+        let address = &Address::of(options)?;
+        first_of(address, |server| async move {
+            let (client, driver) = dial(options, address, server).await?;
+            match driver {
+                Driver::Plain(driver) => tokio::spawn(drive(driver)),
+                Driver::Tls(driver) => tokio::spawn(drive(driver)),
+            };
+            let (unnamed, prepared) = (options.unnamed_statements, Mutex::default());
+            let connection = Self { client, unnamed, prepared, spoilt: AtomicBool::new(false) };
+            connection.inspect(server).await?;
+            Ok(connection)
+        })
+        .await
     }
 
     /// Whether it must not be used again: the server has gone, or is no longer one that can be written to.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed() || self.spoilt.load(Ordering::Relaxed)
+    }
+
+    /// Whether a pooler may hand each of its transactions to another process of the server.
+    pub(super) fn is_shared(&self) -> bool {
+        self.unnamed
     }
 
     /// Sees to it that it is not used again.
@@ -112,7 +100,9 @@ impl Connection {
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.client.query_typed(sql, params).await
+        let flight = Flight { connection: self, began: Instant::now(), landed: false };
+        let result = self.client.query_typed(sql, params).await;
+        flight.land(result)
     }
 
     /// Sends a script of statements without parameters.
@@ -201,59 +191,68 @@ fn spoils(code: &SqlState) -> bool {
     SPOILING.contains(code)
 }
 
-async fn attempt(
+/// What moves the bytes of a connection, with TLS or without.
+pub enum Driver {
+    /// Without.
+    Plain(tokio_postgres::Connection<Socket, NoTlsStream>),
+    /// With.
+    Tls(tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>),
+}
+
+/// A bare connection to the first server that can be written to, for whoever drives it: to listen to notifications.
+pub async fn connect(options: &PostgresOptions) -> Result<(Client, Driver), ConnectError> {
+    let mut address = Address::of(options)?;
+    for server in &mut address.servers {
+        server.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    first_of(&address, |server| dial(options, &address, server)).await
+}
+
+/// Tries one server after the other, each with its own time.
+async fn first_of<'a, T, F: Future<Output = Result<T, ConnectError>>>(
+    address: &'a Address,
+    attempt: impl Fn(&'a Server) -> F,
+) -> Result<T, ConnectError> {
+    let mut failures = Vec::new();
+    for server in &address.servers {
+        match tokio::time::timeout(server.connect_timeout, attempt(server)).await {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(error)) => failures.push(error),
+            Err(_) => failures.push(ConnectError::Unreachable(format!(
+                "{}: no answer within {} s; is the network open to it?",
+                server.name,
+                server.connect_timeout.as_secs_f32()
+            ))),
+        }
+    }
+    Err(of_all(failures))
+}
+
+async fn dial(
     options: &PostgresOptions,
     address: &Address,
     server: &Server,
-    notifications: Option<mpsc::UnboundedSender<Notification>>,
-) -> Result<Connection, ConnectError> {
+) -> Result<(Client, Driver), ConnectError> {
     let mut config = server.config.clone();
     if let Some(password) = password::read(options, server).await? {
         config.password(password);
     }
     let refused = |error| refusal::explain(server, &error);
-    let client = if server.local || address.tls_mode == TlsMode::Disable {
+    if server.local || address.tls_mode == TlsMode::Disable {
         let (client, driver) = config.connect(NoTls).await.map_err(refused)?;
-        tokio::spawn(drive(driver, notifications));
-        client
-    } else {
-        let (mode, files) = (address.tls_mode, address.tls_files.clone());
-        let connector = tokio::task::spawn_blocking(move || tls::connector(mode, &files));
-        let connector = connector.await.map_err(|error| ConnectError::Tls(error.to_string()))??;
-        let (client, driver) = config.connect(connector).await.map_err(refused)?;
-        tokio::spawn(drive(driver, notifications));
-        client
-    };
-    let connection = Connection {
-        client,
-        unnamed: options.unnamed_statements,
-        prepared: Mutex::default(),
-        spoilt: AtomicBool::new(false),
-    };
-    connection.inspect(server).await?;
-    Ok(connection)
+        return Ok((client, Driver::Plain(driver)));
+    }
+    let (mode, files) = (address.tls_mode, address.tls_files.clone());
+    let connector = tokio::task::spawn_blocking(move || tls::connector(mode, &files));
+    let connector = connector.await.map_err(|error| ConnectError::Tls(error.to_string()))??;
+    let (client, driver) = config.connect(connector).await.map_err(refused)?;
+    Ok((client, Driver::Tls(driver)))
 }
 
 /// Moves bytes until the connection ends.
-async fn drive<T: AsyncRead + AsyncWrite + Unpin>(
-    mut driver: tokio_postgres::Connection<Socket, T>,
-    notifications: Option<mpsc::UnboundedSender<Notification>>,
-) {
-    while let Some(message) = poll_fn(|cx| driver.poll_message(cx)).await {
-        match message {
-            Ok(AsyncMessage::Notification(notification)) => {
-                if let Some(notifications) = &notifications {
-                    // Nobody listening any more is no fault: whoever asked for them has gone.
-                    let _ = notifications.send(notification);
-                }
-            }
-            Ok(AsyncMessage::Notice(notice)) => tracing::debug!(%notice, "the database remarks"),
-            Ok(_) => {}
-            Err(error) => {
-                tracing::debug!(%error, "a connection to the database ended");
-                return;
-            }
-        }
+async fn drive<T: AsyncRead + AsyncWrite + Unpin>(driver: tokio_postgres::Connection<Socket, T>) {
+    if let Err(error) = driver.await {
+        tracing::debug!(%error, "a connection to the database ended");
     }
 }
 

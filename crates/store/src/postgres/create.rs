@@ -128,7 +128,8 @@ pub(super) async fn task_by_key(
         RawTask::COLUMNS,
         RawTask::JOINS
     );
-    let found = store.inner.read.row(&sql, &[(&tenant.0, Type::UUID), (&key.as_bytes(), Type::BYTEA)]).await?;
+    let found =
+        store.inner.read.row(&sql, &[(&tenant.0, Type::UUID), (&key.as_bytes(), Type::BYTEA)]).await?;
     let Some(row) = found else { return Ok(None) };
     let body: &[u8] = get(&row, RawTask::WIDTH)?;
     let body = body.try_into().map_err(|_| StoreError::Unreadable("a key's digest is damaged".to_owned()))?;

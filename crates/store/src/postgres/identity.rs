@@ -37,6 +37,34 @@ impl Identity for PostgresStore {
         Ok(made.then_some(Principal { tenant, user, role: UserRole::Owner }))
     }
 
+    async fn create_tenant(&self, new: Bootstrap) -> Result<Option<Principal>> {
+        let (tenant, user) = (TenantId(Uuid::now_v7()), UserId(Uuid::now_v7()));
+        let made = self
+            .inner
+            .write
+            .row(
+                "WITH tenant AS (
+                     INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, clock_ms(0))
+                     ON CONFLICT (name) DO NOTHING RETURNING num
+                 ), owner AS (
+                     INSERT INTO users (tenant, id, name, role, created_at)
+                     SELECT num, $3, $4, $5, clock_ms(0) FROM tenant RETURNING tenant, num
+                 )
+                 INSERT INTO api_keys (sha256, tenant, \"user\", created_at)
+                 SELECT $6, tenant, num, clock_ms(0) FROM owner RETURNING tenant",
+                &[
+                    (&tenant.0, Type::UUID),
+                    (&new.tenant, Type::TEXT),
+                    (&user.0, Type::UUID),
+                    (&new.user, Type::TEXT),
+                    (&OWNER, Type::TEXT),
+                    (&&new.key[..], Type::BYTEA),
+                ],
+            )
+            .await?;
+        Ok(made.map(|_| Principal { tenant, user, role: UserRole::Owner }))
+    }
+
     async fn add_owner_key(&self, key: KeyHash) -> Result<Option<Principal>> {
         let found = self
             .inner

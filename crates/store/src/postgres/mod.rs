@@ -28,7 +28,7 @@ pub mod schema;
 mod store;
 mod tls;
 
-pub use connection::{Connection, Param};
+pub use connection::{Connection, Driver, Param, connect};
 pub use options::{PasswordSource, PostgresOptions};
 pub use password::variables;
 pub use pool::PoolStats;

@@ -7,7 +7,7 @@ use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleR
 use tokio_postgres::Row;
 
 use super::connection::Param;
-use super::{ConnectError, Connection, PostgresOptions};
+use super::{ConnectError, Connection, PostgresOptions, schema};
 use crate::{Result, StoreError};
 
 pub(super) struct Maker(Arc<PostgresOptions>);
@@ -105,12 +105,12 @@ impl Pool {
         self.bounded(&connection, connection.rows_once(sql, params)).await
     }
 
-    /// Makes a connection, to hear of a mistake in the settings.
-    pub(super) async fn open_one(&self) -> std::result::Result<(), ConnectError> {
+    /// Makes a connection, to hear of a mistake in the settings and of a schema that does not fit.
+    pub(super) async fn check(&self) -> std::result::Result<(), ConnectError> {
         match self.connections.get().await {
-            Ok(_) => Ok(()),
+            Ok(connection) => schema::check(&connection).await,
             Err(PoolError::Backend(error)) => Err(error),
-            Err(error) => Err(ConnectError::Address(error.to_string())),
+            Err(error) => Err(ConnectError::Unreachable(error.to_string())),
         }
     }
 

@@ -103,9 +103,11 @@ pub(super) fn explain(server: &Server, error: &tokio_postgres::Error) -> Connect
 }
 
 fn tls_advice(error: &rustls::Error) -> &'static str {
-    use rustls::CertificateError::{Expired, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::CertificateError::{
+        BadSignature, Expired, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     match error {
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
             "; name the file of the authority that signed the server's certificate with sslrootcert"
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {

@@ -57,8 +57,8 @@ impl PostgresStore {
         let (create, append, write, read, beat) =
             (pool(creating), pool(appending), pool(writing), pool(reading), pool(1));
         let clock = Arc::new(Floor::default());
-        // One connection is made now, so that a mistake in the settings is heard of at once.
-        read.open_one().await?;
+        // One connection is made now: a mistake in the settings, or a schema that does not fit, is heard of at once.
+        read.check().await?;
         let creations = Batcher::start(creating, CREATIONS, create::commit(create.clone(), clock.clone()));
         let payloads = Payloads::new(blobs(&write));
         Ok(Self {

@@ -3,9 +3,13 @@
 
 mod blobs;
 mod conformance;
+mod connecting;
 mod crash;
 mod disk;
+mod encrypted;
 mod fixture;
+mod migrating;
 mod opening;
+mod pooler;
 mod postgres;
 mod queries;

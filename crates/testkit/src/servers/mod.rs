@@ -1,5 +1,6 @@
 //! Real servers as fixtures: started by the test on free ports in directories of their own, and stopped with it.
 //!
+//! - [`pgbouncer`]: a pooler in transaction mode in front of a PostgreSQL.
 //! - [`postgres`]: one shared server for a test process with a database for each test, or a private server.
 //! - [`rabbitmq`]: a node of RabbitMQ.
 //! - [`redis`]: a single Redis, a master and replica under Sentinel, a cluster of six nodes.
@@ -10,6 +11,7 @@
 //! outlives the test process, however that ends: see [`process`] and [`directory`].
 
 pub mod directory;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -178,7 +178,7 @@ pub fn bin() -> anyhow::Result<PathBuf> {
 }
 
 /// PostgreSQL refuses to run as root.
-fn server_user() -> Option<&'static str> {
+pub(super) fn server_user() -> Option<&'static str> {
     rustix::process::geteuid().is_root().then_some("postgres")
 }
 

@@ -12,7 +12,7 @@ INSERT INTO write_epoch DEFAULT VALUES;
 CREATE TABLE tenants (
     num         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id          uuid NOT NULL UNIQUE,
-    name        text NOT NULL,
+    name        text NOT NULL UNIQUE,
     created_at  bigint NOT NULL
 );
 

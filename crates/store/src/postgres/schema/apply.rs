@@ -58,6 +58,13 @@ impl Migrations<'_> {
         connection: &Connection,
         patience: Patience,
     ) -> Result<Vec<Applied>, ConnectError> {
+        if connection.is_shared() {
+            return Err(ConnectError::Schema(
+                "migrations need a connection of their own, and this one goes through a pooler: set DATABASE_MIGRATE_URL \
+                 to the server's own address"
+                    .to_owned(),
+            ));
+        }
         lock(connection, patience.others).await?;
         let applied = self.apply_pending(connection, patience.locks).await;
         // Where this fails, the end of the connection unlocks.

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{ConnectError, Connection};
 
 pub use apply::{Applied, Patience};
-pub use locks::Lock;
+pub use locks::{Lock, Mode};
 
 /// Every migration of this program; its number is its place, from 1.
 pub const MIGRATIONS: Migrations<'static> = Migrations(&[
