@@ -5,6 +5,7 @@
 //! worker holds in memory is a cache of the journal: losing it costs a replay and nothing else.
 
 mod agents;
+mod apart;
 mod appender;
 mod clock;
 mod drive;
@@ -12,9 +13,11 @@ mod lease;
 mod metrics;
 mod patience;
 mod perform;
+mod places;
 mod sweeps;
 mod worker;
 
+pub use apart::Apart;
 pub use metrics::WorkerMetrics;
 pub use perform::{ModelJob, Performer, RealPerformer, TokenSinkOf, ToolJob};
 pub use worker::{Stop, Worker, WorkerConfig};

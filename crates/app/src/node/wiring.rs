@@ -13,7 +13,7 @@ use agenticai_worker::WorkerMetrics;
 
 use super::choice::Choice;
 use super::identity::{Owner, owner};
-use super::parts::{Reach, Workshop, api_state, performers};
+use super::parts::{Post, Reach, Workshop, api_state, performers};
 use super::store_metrics::StoreMetrics;
 use super::{StartError, assistant};
 use crate::commands::Context;
@@ -57,7 +57,15 @@ pub async fn assemble(
         worker_metrics.register(registry);
         registry.register_collector(Box::new(StoreMetrics(sqlite.clone())));
     });
-    let work = Workshop::start("up", settings, drain, store, broker, &performers, worker_metrics);
+    let work = Workshop::start(
+        Post::ordinary("up", None),
+        settings,
+        drain,
+        store,
+        broker,
+        &performers,
+        worker_metrics,
+    );
     let parts = Parts { owner, work, choice: performers.choice, store: sqlite };
     Ok((parts, agenticai_server::router(state)))
 }
