@@ -5,8 +5,7 @@ use serde_json::Value;
 use super::Cluster;
 use crate::home::free_port;
 
-const AGENT: &str = "name: adder\nkind: chat\nmodel: practice\ninstructions: Use the calculator.\n\
-                     tools:\n- builtin: calculator\n";
+const AGENT: &str = "name: adder\nmodel: {name: practice}\ninstructions: Calculate.\ntools: [calculator]\n";
 
 #[tokio::test]
 async fn a_task_is_accepted_by_one_process_and_done_by_another() {
