@@ -109,7 +109,7 @@ impl Workshop {
             performer: Arc::new(performer),
             metrics,
             config: WorkerConfig {
-                name: format!("{role}-{}", std::process::id()),
+                name: format!("{role}-{}{}", host(), std::process::id()),
                 concurrency: settings.worker.concurrency as usize,
                 lease_ttl: settings.worker.lease_ttl,
                 drain,
@@ -155,4 +155,15 @@ impl Workshop {
             tracing::error!(%why, "the worker ended with an error; its tasks go on at the next start");
         }
     }
+}
+
+/// The name of this machine with a dash behind it: in a cluster of pods every process has the number 1.
+fn host() -> String {
+    #[cfg(unix)]
+    {
+        let name = rustix::system::uname();
+        format!("{}-", name.nodename().to_string_lossy())
+    }
+    #[cfg(not(unix))]
+    String::new()
 }

@@ -37,17 +37,27 @@ impl Cluster {
     /// A database with tables.
     pub async fn migrated() -> Self {
         let cluster = Self::empty().await;
-        let printed = cluster.run(&["migrate", "up"]);
-        assert_eq!(printed.code, 0, "{printed:?}");
+        cluster.migrate();
         cluster
     }
 
     /// A database with tables and an owner, whose key lies in [`Self::key_file`].
     pub async fn bootstrapped() -> Self {
-        let cluster = Self::migrated().await;
-        let printed = cluster.run(&["admin", "bootstrap", "--key-file", &cluster.key_file()]);
-        assert_eq!(printed.code, 0, "{printed:?}");
+        let cluster = Self::empty().await;
+        cluster.bootstrap();
         cluster
+    }
+
+    fn migrate(&self) {
+        let printed = self.run(&["migrate", "up"]);
+        assert_eq!(printed.code, 0, "{printed:?}");
+    }
+
+    /// Makes tables and an owner.
+    pub fn bootstrap(&self) {
+        self.migrate();
+        let printed = self.run(&["admin", "bootstrap", "--key-file", &self.key_file()]);
+        assert_eq!(printed.code, 0, "{printed:?}");
     }
 
     pub fn key_file(&self) -> String {
