@@ -72,8 +72,8 @@ impl PostgresConnector for Database {
     async fn connect(&self) -> std::result::Result<PostgresSession, ConnectError> {
         let (client, driver) = connect(&self.0).await?;
         Ok(match driver {
-            Driver::Plain(driver) => PostgresSession::drive(client, driver),
-            Driver::Tls(driver) => PostgresSession::drive(client, driver),
+            Driver::Plain(driver) => PostgresSession::drive(client, *driver),
+            Driver::Tls(driver) => PostgresSession::drive(client, *driver),
         })
     }
 }

@@ -31,6 +31,16 @@ async fn bootstrap_makes_the_first_tenant_once() {
 }
 
 #[tokio::test]
+async fn a_bootstrap_that_was_killed_half_way_is_run_again() {
+    let cluster = Cluster::migrated().await;
+    // What is left by a process that dies between writing the key and storing its hash.
+    std::fs::write(cluster.key_file(), "ak_left_behind\n").unwrap();
+    let printed = cluster.run(&["admin", "bootstrap", "--key-file", &cluster.key_file()]);
+    assert_eq!(printed.code, 0, "{printed:?}");
+    assert_eq!(std::fs::read_to_string(cluster.key_file()).unwrap(), "ak_left_behind\n");
+}
+
+#[tokio::test]
 async fn of_several_bootstraps_at_once_one_succeeds() {
     let cluster = Cluster::migrated().await;
     let files: Vec<String> =
