@@ -129,7 +129,7 @@ async fn a_new_connection_counts_as_a_hint() {
 }
 
 /// A network that loses everything ends no connection: only unanswered questions tell.
-async fn stalled_and_resumed(proxy: Proxy, config: BrokerConfig) -> Two {
+async fn stalled_and_resumed(proxy: &Proxy, config: BrokerConfig) -> Two {
     let two = Two::start(config).await;
     proxy.stall();
     call(&*two.one);
@@ -145,7 +145,7 @@ async fn a_stalled_rabbitmq_is_given_up_and_found_again() {
     let proxy = Proxy::start(rabbitmq().await.port()).await.unwrap();
     let mut config = config();
     config.rabbitmq = on_rabbitmq(format!("amqp://127.0.0.1:{}", proxy.port()));
-    hints_flow(&stalled_and_resumed(proxy, config).await).await;
+    hints_flow(&stalled_and_resumed(&proxy, config).await).await;
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_stalled_redis_is_given_up_and_found_again() {
     let proxy = Proxy::start(redis().await.port()).await.unwrap();
     let mut config = config();
     config.redis = on_single(format!("redis://127.0.0.1:{}", proxy.port()));
-    let two = stalled_and_resumed(proxy, config).await;
+    let two = stalled_and_resumed(&proxy, config).await;
     events_flow(&two).await;
     pokes_flow(&two).await;
 }
@@ -165,7 +165,7 @@ async fn a_stalled_postgres_is_given_up_and_found_again() {
     let proxy = Proxy::start(port).await.unwrap();
     let mut config = config();
     config.postgres = on_postgres(url.replace(&port.to_string(), &proxy.port().to_string()));
-    let two = stalled_and_resumed(proxy, config).await;
+    let two = stalled_and_resumed(&proxy, config).await;
     hints_flow(&two).await;
     pokes_flow(&two).await;
 }
