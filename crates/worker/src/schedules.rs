@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use agenticai_broker::{Broker, Poke};
+use agenticai_broker::{Broker, Live, Poke};
 use agenticai_domain::ids::TaskId;
 use agenticai_domain::schedule::{FiringState, due, task_of};
+use agenticai_domain::spec::SpecError;
 use agenticai_domain::task::NewTask;
 use agenticai_store::{
     Advance, AgentSelector, CancelOutcome, Fire, FireOutcome, NewFiring, QueuedFiring, Result, ScheduleRow,
@@ -85,12 +86,7 @@ impl Scheduler {
     }
 
     /// A schedule that this program cannot read as a rule (its zone is gone) fires no more until its owner mends it.
-    async fn stop(
-        &self,
-        schedule: &ScheduleRow,
-        from: i64,
-        mistakes: &[agenticai_domain::spec::SpecError],
-    ) -> Result<bool> {
+    async fn stop(&self, schedule: &ScheduleRow, from: i64, mistakes: &[SpecError]) -> Result<bool> {
         let why = mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         tracing::error!(schedule = %schedule.id, %why, "a schedule has become unreadable and stops");
         let firing = NewFiring { id: task_of(schedule.id, from), due_at: from, task: Err(why) };
@@ -115,8 +111,8 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// Starts a waiting firing, or cancels the task that it is to replace. The cancel is a step of its own: the task
-    /// starts in a later round, when the end is committed, whoever runs that round.
+    /// Starts a waiting firing, after the task that it is to replace was cancelled. The two are commits of their own:
+    /// whoever is killed between them leaves the start to the next round.
     async fn start(&self, queued: QueuedFiring) -> Result<()> {
         let QueuedFiring { schedule, firing, blocked_by } = queued;
         if let Some(task) = blocked_by {
@@ -134,7 +130,10 @@ impl Scheduler {
     async fn cancel(&self, schedule: &ScheduleRow, task: TaskId) -> Result<()> {
         let why = format!("replaced by the next firing of the schedule `{}`", schedule.spec.name);
         match agenticai_store::cancel(self.store.as_ref(), schedule.tenant, task, &why).await? {
-            CancelOutcome::Cancelled { .. } => self.broker.poke(Poke::Ended(task)),
+            CancelOutcome::Cancelled { seq, .. } => {
+                self.broker.poke(Poke::Ended(task));
+                self.broker.publish(task, Live::Appended { last_seq: seq });
+            }
             // Ended in the meantime, or so busy that the next round tries again.
             CancelOutcome::AlreadyTerminal(_) | CancelOutcome::NotFound | CancelOutcome::Busy => {}
         }

@@ -121,7 +121,7 @@ impl Api {
     }
 
     /// Every check of a request; answers the agent version to run and the request's time-out in milliseconds.
-    async fn check(
+    pub async fn check(
         &self,
         tenant: TenantId,
         body: &CreateTaskRequest,
