@@ -31,9 +31,11 @@ const TROUBLED: Duration = Duration::from_secs(1);
 pub async fn run(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
     let scheduler = Scheduler { store, broker };
     loop {
-        let pause = match scheduler.round().await {
-            Ok(pause) => pause,
-            Err(error) => {
+        // Given up in the middle of a round it has done as much as one that is killed there.
+        let pause = match stop.run_until_cancelled(scheduler.round()).await {
+            None => return,
+            Some(Ok(pause)) => pause,
+            Some(Err(error)) => {
                 tracing::warn!(%error, "schedules cannot be fired; trying again");
                 TROUBLED
             }

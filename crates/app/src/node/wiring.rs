@@ -14,7 +14,7 @@ use agenticai_broker::{Broker, MemoryBroker};
 use agenticai_server::{ApiSettings, ApiState, Metrics};
 use agenticai_store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use agenticai_store::{AgentSelector, NewAgentVersion, Store, StoreError};
-use agenticai_worker::{RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics};
+use agenticai_worker::{RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics, schedules};
 
 use super::abilities::Installed;
 use super::choice::{Choice, choose};
@@ -80,6 +80,8 @@ pub async fn assemble(
         config: worker_config(settings, drain),
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
+    // It holds nothing that has to be handed back: it ends wherever a stop finds it.
+    tokio::spawn(schedules::run(Arc::clone(&store), Arc::clone(&broker), stop.drain.clone()));
     let router = agenticai_server::router(ApiState {
         store,
         broker,

@@ -11,5 +11,6 @@ mod exits;
 mod people;
 mod proxy;
 mod run;
+mod schedules;
 mod secrets;
 mod up;

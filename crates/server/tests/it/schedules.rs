@@ -63,6 +63,20 @@ async fn a_schedule_is_created_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn a_key_makes_creating_a_schedule_repeatable() {
+    let server = start().await;
+    let send = |body: Value| {
+        answer(server.request(Method::POST, SCHEDULES).header("idempotency-key", "one").json(&body))
+    };
+    let first = send(nightly()).await.ok(201);
+    assert_eq!(send(nightly()).await.ok(201), first);
+    send(with(json!({"priority": 9}))).await.problem(409, "idempotency-conflict");
+    server.post(&format!("{SCHEDULES}/nightly/pause"), Value::Null).await.ok(200);
+    assert_eq!(send(nightly()).await.ok(201)["paused"], true);
+    assert_eq!(server.get(SCHEDULES).await.ok(200)["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn mistakes_are_told_with_a_way_out() {
     let server = start().await;
     for (more, kind, says) in [
