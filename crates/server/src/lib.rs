@@ -8,6 +8,7 @@
 //! The server knows no worker: it writes to the store, hints through the broker, and streams what the journal says.
 
 mod abilities;
+mod admin;
 mod agents;
 mod auth;
 mod docs;
@@ -23,7 +24,8 @@ mod state;
 mod tasks;
 
 pub use abilities::{Abilities, ModelCheck};
-pub use metrics::Metrics;
+pub use admin::{Standing, admin_router};
+pub use metrics::{Backlog, Metrics};
 pub use openapi::openapi;
 pub use state::{ApiSettings, ApiState};
 
@@ -38,8 +40,19 @@ use state::Api;
 
 /// All routes, ready to be served. Must be called inside a Tokio runtime.
 pub fn router(state: ApiState) -> Router {
-    let api = Arc::new(Api::new(state));
     let (routes, _) = routes().split_for_parts();
+    finish(routes, state)
+}
+
+/// The routes for everybody of a process whose operators have a port of their own ([`admin_router`]): no metrics, and of
+/// its health nothing but whether it is ready.
+pub fn public_router(state: ApiState, standing: Standing) -> Router {
+    let (routes, _) = api_routes().split_for_parts();
+    finish(routes.merge(admin::bare_router(standing)), state)
+}
+
+fn finish(routes: Router<Arc<Api>>, state: ApiState) -> Router {
+    let api = Arc::new(Api::new(state));
     routes
         .merge(docs::router())
         .fallback(problem::not_found)
@@ -51,6 +64,15 @@ pub fn router(state: ApiState) -> Router {
 
 /// The routes that the OpenAPI document describes.
 fn routes() -> OpenApiRouter<Arc<Api>> {
+    api_routes()
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+}
+
+/// Those of agents, tasks and schedules.
+fn api_routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(agents::list::list_agents, agents::create::create_agent))
         .routes(routes!(agents::get::get_agent, agents::put::put_agent, agents::delete::delete_agent))
@@ -77,8 +99,4 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(schedules::trigger::trigger_schedule))
         .routes(routes!(schedules::firings::list_firings))
         .routes(routes!(schedules::occurrences::list_occurrences))
-        .routes(routes!(health::health))
-        .routes(routes!(health::live))
-        .routes(routes!(health::ready))
-        .routes(routes!(metrics::metrics))
 }

@@ -1,4 +1,4 @@
-//! Listening on this machine alone, and knowing who is connected.
+//! Listening, on this machine alone or for everybody, and knowing who is connected.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,6 +24,36 @@ pub async fn bind(port: u16) -> io::Result<(u16, Vec<TcpListener>)> {
         Err(_) => Ok((port, vec![four])),
     }
 }
+
+/// Listens on all addresses of the machine: one socket for IPv6 and IPv4, or for IPv4 alone where there is no IPv6.
+/// Port 0 picks a free one.
+pub fn bind_all(port: u16) -> io::Result<(u16, TcpListener)> {
+    let listener = match bind_dual(port) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?
+        }
+        bound => bound?,
+    };
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    Ok((listener.local_addr()?.port(), listener))
+}
+
+/// Whether IPv4 is served too by a socket of IPv6 is a setting of the machine, unless it is said.
+fn bind_dual(port: u16) -> io::Result<std::net::TcpListener> {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(false)?;
+    // As the standard library does: connections that are ending must not keep a restarted process from its port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Connections that the machine holds until they are accepted: a burst of clients must not be refused.
+const BACKLOG: i32 = 4096;
 
 /// The number of open connections.
 #[derive(Debug, Clone)]
@@ -154,6 +184,17 @@ mod tests {
         assert_eq!(connections.open(), 1);
         drop((client, server_side));
         connections.none().await;
+    }
+
+    #[tokio::test]
+    async fn everybody_is_served_by_both_protocols() {
+        let (port, listener) = bind_all(0).unwrap();
+        assert!(listener.local_addr().unwrap().ip().is_unspecified());
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        if listener.local_addr().unwrap().is_ipv6() {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.unwrap();
+        }
+        assert_eq!(bind_all(port).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[tokio::test]

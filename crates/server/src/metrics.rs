@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use agenticai_store::Store;
+
 use crate::auth::Auth;
 use crate::problem::{ApiError, ApiResult};
 use crate::state::Api;
@@ -37,8 +39,43 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     streams: Gauge,
+}
+
+/// What waits for a worker, read from the store whenever somebody asks: every process with a store can say it.
+#[derive(Debug, Clone, Default)]
+pub struct Backlog {
     ready_tasks: Gauge,
     oldest_ready: Gauge<f64, AtomicU64>,
+}
+
+/// How long the store may take to say what waits.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Backlog {
+    /// Makes the metrics and adds them to a registry.
+    pub fn register(registry: &mut Registry) -> Self {
+        let backlog = Self::default();
+        registry.register(
+            "agenticai_tasks_ready",
+            "Tasks that no worker has yet",
+            backlog.ready_tasks.clone(),
+        );
+        registry.register_with_unit(
+            "agenticai_tasks_ready_oldest",
+            "Age of the oldest task that no worker has yet",
+            Unit::Seconds,
+            backlog.oldest_ready.clone(),
+        );
+        backlog
+    }
+
+    /// A store that does not answer must not hide the other metrics, which may say why.
+    async fn read(&self, store: &dyn Store) {
+        if let Ok(Ok((tasks, age_ms))) = tokio::time::timeout(PATIENCE, store.backlog()).await {
+            self.ready_tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+            self.oldest_ready.set(age_ms as f64 / 1e3);
+        }
+    }
 }
 
 fn latencies() -> Histogram {
@@ -53,8 +90,6 @@ impl Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(latencies),
             streams: Gauge::default(),
-            ready_tasks: Gauge::default(),
-            oldest_ready: Gauge::default(),
         };
         registry.register(
             "agenticai_http_requests",
@@ -68,17 +103,6 @@ impl Metrics {
             metrics.seconds.clone(),
         );
         registry.register("agenticai_streams_open", "Event streams that are open", metrics.streams.clone());
-        registry.register(
-            "agenticai_tasks_ready",
-            "Tasks that no worker has yet",
-            metrics.ready_tasks.clone(),
-        );
-        registry.register_with_unit(
-            "agenticai_tasks_ready_oldest",
-            "Age of the oldest task that no worker has yet",
-            Unit::Seconds,
-            metrics.oldest_ready.clone(),
-        );
         metrics
     }
 
@@ -121,13 +145,21 @@ pub(crate) async fn metrics(
     if !api.settings.public_metrics {
         auth?;
     }
-    // A store that does not answer must not hide the other metrics, which may say why.
-    if let Ok(Ok((tasks, age_ms))) = tokio::time::timeout(Duration::from_secs(2), api.store.backlog()).await {
-        api.metrics.ready_tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
-        api.metrics.oldest_ready.set(age_ms as f64 / 1e3);
+    Ok(print(api.store.as_ref(), &api.registry, &api.backlog).await)
+}
+
+/// Everything in a registry, with what waits for a worker read anew.
+pub(crate) async fn print(store: &dyn Store, registry: &Registry, backlog: &Backlog) -> Response {
+    backlog.read(store).await;
+    let mut printed = String::new();
+    match prometheus_client::encoding::text::encode(&mut printed, registry) {
+        Ok(()) => text(printed),
+        Err(error) => ApiError::internal(error).into_response(),
     }
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &api.registry).map_err(ApiError::internal)?;
+}
+
+/// Metrics as an answer.
+pub(crate) fn text(metrics: String) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+    ([(header::CONTENT_TYPE, kind)], metrics).into_response()
 }

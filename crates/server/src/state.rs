@@ -12,7 +12,7 @@ use agenticai_store::Store;
 use crate::abilities::Abilities;
 use crate::agents::cache::AgentCache;
 use crate::auth::KeyCache;
-use crate::metrics::Metrics;
+use crate::metrics::{Backlog, Metrics};
 use crate::tasks::stream::Hub;
 
 /// What the API is built from.
@@ -29,6 +29,8 @@ pub struct ApiState {
     pub registry: Arc<Registry>,
     /// The server's own metrics, registered in `registry`.
     pub metrics: Metrics,
+    /// What waits for a worker, registered in `registry`.
+    pub backlog: Backlog,
     /// Cancelled when the process is about to stop: streams end, waiting requests answer, `/health/ready` says no.
     pub shutdown: CancellationToken,
 }
@@ -68,6 +70,7 @@ pub(crate) struct Api {
     pub settings: ApiSettings,
     pub registry: Arc<Registry>,
     pub metrics: Metrics,
+    pub backlog: Backlog,
     pub shutdown: CancellationToken,
     pub keys: KeyCache,
     pub agents: AgentCache,
@@ -84,6 +87,7 @@ impl Api {
             settings: state.settings,
             registry: state.registry,
             metrics: state.metrics,
+            backlog: state.backlog,
             shutdown: state.shutdown,
             keys: KeyCache::default(),
             agents: AgentCache::default(),

@@ -27,7 +27,7 @@ pub struct Principal {
     pub role: UserRole,
 }
 
-/// The first tenant, user and key.
+/// A tenant, its owner and that one's first key.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     /// Name of the tenant.
@@ -43,6 +43,8 @@ pub struct Bootstrap {
 pub trait Identity {
     /// Creates the first tenant, its owner and its key, if there is no tenant yet; `None` if there is one.
     async fn bootstrap(&self, first: Bootstrap) -> Result<Option<Principal>>;
+    /// Creates one more tenant with its owner and key; `None` where a tenant has that name.
+    async fn create_tenant(&self, new: Bootstrap) -> Result<Option<Principal>>;
     /// Gives the first tenant's owner one more key: for a key file that was lost on the owner's own machine.
     async fn add_owner_key(&self, key: KeyHash) -> Result<Option<Principal>>;
     /// Whose key this is.

@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use agenticai_domain::ids::{StepId, TaskId, TenantId};
 use agenticai_domain::inbox::InboxMessage;
 use agenticai_domain::journal::{Entry, Recorded};
-use agenticai_domain::outcome::ToolOutcome;
+use agenticai_domain::outcome::{ToolOutcome, ToolResult};
 use agenticai_domain::task::{End, NewTask, TaskStatus, WaitingFor};
 use agenticai_domain::usage::Spend;
 
-use crate::{Result, WorkerId};
+use crate::{Result, StoreError, WorkerId};
 
 /// One contiguous run of entries of one task, accepted whole or not at all.
 #[derive(Debug, Clone)]
@@ -103,4 +103,14 @@ pub trait Journal {
     async fn keep_late_result(&self, task: TaskId, epoch: u32, outcome: ToolOutcome) -> Result<()>;
     /// The late results of a task: epoch, step, and the result as text.
     async fn late_results(&self, tenant: TenantId, task: TaskId) -> Result<Vec<(u32, StepId, String)>>;
+}
+
+/// What is kept of a late result: the outcome as JSON, or why it is unknown.
+pub(crate) fn late_result_text(outcome: &ToolOutcome) -> Result<String> {
+    match &outcome.result {
+        ToolResult::Ended(ended) => {
+            serde_json::to_string(ended).map_err(|error| StoreError::Refused(error.to_string()))
+        }
+        ToolResult::Uncertain { reason } => Ok(format!("uncertain: {reason}")),
+    }
 }

@@ -10,7 +10,9 @@ mod error;
 mod identity;
 mod journal;
 mod leases;
+mod payload;
 mod schedules;
+mod status;
 mod tasks;
 
 pub mod blobs;

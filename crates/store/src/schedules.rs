@@ -8,6 +8,9 @@ use agenticai_domain::task::NewTask;
 
 use crate::{Page, Result};
 
+/// Firings that are kept of a schedule, besides those that wait.
+pub(crate) const KEPT_FIRINGS: u32 = 100;
+
 /// How a caller names a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScheduleSelector {

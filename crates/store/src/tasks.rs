@@ -157,3 +157,37 @@ pub trait Tasks {
     /// Up to `limit` tasks that have not ended although their parent has: to be cancelled.
     async fn orphans(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>>;
 }
+
+/// A time-out beyond the end of time is none.
+pub(crate) fn deadline(now: i64, timeout_ms: Option<u64>) -> Option<i64> {
+    now.checked_add(i64::try_from(timeout_ms?).ok()?)
+}
+
+/// The row of a task that was just created.
+pub(crate) fn new_row(new: NewTask, agent_name: String, at: i64) -> TaskRow {
+    TaskRow {
+        head: TaskHead {
+            id: new.id,
+            tenant: new.tenant,
+            agent: new.agent,
+            agent_version: new.agent_version,
+            input: new.input,
+            priority: new.priority,
+            created_at: at,
+            deadline_at: deadline(at, new.timeout_ms),
+            parent: new.parent,
+            depth: new.depth,
+            created_by: new.created_by,
+            traceparent: new.traceparent,
+        },
+        agent_name,
+        status: TaskStatus::Pending,
+        waiting_for: Vec::new(),
+        end: None,
+        spend: Spend::default(),
+        metadata: new.metadata,
+        last_seq: 0,
+        started_at: None,
+        completed_at: None,
+    }
+}

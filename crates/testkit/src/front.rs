@@ -40,6 +40,7 @@ pub struct Fronted<F>(pub F);
 front! {
     Identity {
         bootstrap(first: Bootstrap) -> Option<Principal>;
+        create_tenant(new: Bootstrap) -> Option<Principal>;
         add_owner_key(key: KeyHash) -> Option<Principal>;
         authenticate(key: KeyHash) -> Option<Principal>;
     }

@@ -62,7 +62,17 @@ pub fn is_loopback(url: &str) -> bool {
     host.starts_with("127.") || host.starts_with("localhost:") || host.starts_with("[::1]")
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, below those that the system gives to outgoing connections: a server that is
+/// started again finds its port free, and a client that meanwhile tries to reach it does not meet itself.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const LOWEST: u16 = 10_000;
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let outgoing = range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(32_768);
+    for _ in 0..1000 {
+        let port = fastrand::u16(LOWEST..outgoing.max(LOWEST + 10_000));
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no port between {LOWEST} and {outgoing} is free")
 }

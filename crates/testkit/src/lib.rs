@@ -5,10 +5,13 @@
 //! - [`checker`]: joins the stub's log with the journals and finds broken promises.
 //! - [`kill`]: the kill test: hundreds of tasks, dozens of `kill -9`, then the checker.
 //! - [`load`] and [`bench`]: how fast it is.
+//! - [`broker_conformance`]: what every broker has to fulfil.
+//! - [`servers`]: PostgreSQL and what else a cluster has, as processes that tests start, kill and cut off.
 //! - [`real_model`]: the README's prompt against a real language model.
 
 pub mod api;
 pub mod bench;
+pub mod broker_conformance;
 pub mod checker;
 pub mod conformance;
 pub mod front;
@@ -16,5 +19,6 @@ pub mod http;
 pub mod kill;
 pub mod load;
 pub mod real_model;
+pub mod servers;
 pub mod stub;
 pub mod up;

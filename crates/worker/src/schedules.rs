@@ -79,6 +79,9 @@ impl Scheduler {
             Err(mistakes) => return self.stop(schedule, from, &mistakes).await,
         };
         let due = due(&schedule.spec, &rule, from, self.store.now().await?);
+        if due.next == Some(from) {
+            return Ok(false);
+        }
         let mut firings = Vec::with_capacity(due.fire.len());
         for due_at in due.fire {
             let id = task_of(schedule.id, due_at);

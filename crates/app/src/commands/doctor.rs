@@ -5,9 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::json;
 
+use agenticai_store::postgres::{Connection, schema};
+
 use super::Context;
 use crate::cli::Cli;
 use crate::client::{Client, Probe, http_client, probe};
+use crate::cluster::database::{Purpose, options};
 use crate::config::ProviderDialect;
 use crate::exit::{Exit, Result};
 use crate::node::{choose, models_of};
@@ -60,6 +63,7 @@ pub async fn perform(cli: Cli) -> Result {
             checks.extend(disk(&context));
             checks.push(key_file(&context));
             checks.push(port(&context).await);
+            checks.extend(database(&context).await);
             checks.extend(models(&context).await);
         }
     }
@@ -151,6 +155,21 @@ fn others_may_enter(path: &std::path::Path) -> bool {
         let _ = path;
         false
     }
+}
+
+/// Whether the database of a cluster answers and its schema fits; nothing where none is set.
+async fn database(context: &Context) -> Option<Check> {
+    context.loaded.settings.database.url.as_ref()?;
+    let options = match options(context, Purpose::Admin) {
+        Ok(options) => options,
+        Err(failure) => return Some(check("database", Verdict::Fail, failure.message)),
+    };
+    let servers = options.servers();
+    let checked = async { schema::check(&Connection::open(&options).await?).await };
+    Some(match checked.await {
+        Ok(()) => check("database", Verdict::Ok, format!("{servers} answers, and its schema fits")),
+        Err(error) => check("database", Verdict::Fail, error.to_string()),
+    })
 }
 
 /// Who has the port.

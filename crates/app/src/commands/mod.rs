@@ -1,5 +1,6 @@
 //! Commands, one per file, and what all of them share.
 
+pub mod admin;
 pub mod agent;
 pub mod completions;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod doctor;
 mod finish;
 mod follow;
 mod input;
+pub mod migrate;
 pub mod run;
 pub mod schedule;
 pub mod task;
@@ -16,6 +18,7 @@ pub mod up;
 use std::io::IsTerminal;
 
 use crate::cli::{Cli, Command, Global, When};
+use crate::cluster::{self, Role};
 use crate::config::{self as configuration, Loaded};
 use crate::exit::{Failure, Result};
 use crate::home::Home;
@@ -46,6 +49,11 @@ pub async fn perform(cli: Cli) -> Result {
     };
     match cli.command {
         Command::Up(_) => up::perform(&context).await,
+        Command::Api(_) => cluster::run(&context, Role::Api).await,
+        Command::Worker(_) => cluster::run(&context, Role::Worker).await,
+        Command::Scheduler(_) => cluster::run(&context, Role::Scheduler).await,
+        Command::Migrate(args) => migrate::perform(&context, args).await,
+        Command::Admin(args) => admin::perform(&context, args).await,
         Command::Run(args) => run::perform(&context, args).await,
         Command::Agent(args) => agent::perform(&context, args).await,
         Command::Task(args) => task::perform(&context, args).await,

@@ -8,6 +8,7 @@ use crate::client::{Client, Probe, probe};
 use crate::exit::{Exit, Failure, Result};
 use crate::node::{Node, Port, StartError, start_logging};
 use crate::render::{note, print, program};
+use crate::signals::StopSignals;
 
 /// Serves.
 pub async fn perform(context: &Context) -> Result {
@@ -24,17 +25,15 @@ pub async fn perform(context: &Context) -> Result {
         () = stop.next() => None,
         failure = node.broken() => Some(failure),
     };
-    let hurry = CancellationToken::new();
+    let hurry = match broken {
+        None => stop.into_hurry(),
+        Some(_) => CancellationToken::new(),
+    };
     if broken.is_none() {
         note(&format!(
             "stopping: steps in flight have {} s, then their tasks are handed back (once more: stop now)",
             drain.as_secs()
         ));
-        let hurry = hurry.clone();
-        tokio::spawn(async move {
-            stop.next().await;
-            hurry.cancel();
-        });
     }
     node.stop(hurry).await;
     broken.map_or(Ok(Exit::Ok), Err)
@@ -89,41 +88,4 @@ async fn explain(context: &Context, error: StartError) -> Failure {
         ));
     }
     failure
-}
-
-/// SIGTERM and Ctrl-C, heard from the moment that this exists.
-struct StopSignals {
-    #[cfg(unix)]
-    heard: Vec<tokio::signal::unix::Signal>,
-}
-
-impl StopSignals {
-    #[cfg(unix)]
-    fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
-        // One that cannot be listened to keeps its usual meaning: it ends the process, which loses nothing.
-        Self { heard: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Self {
-        Self {}
-    }
-
-    /// Returns at the next one.
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        {
-            let next = self.heard.iter_mut().map(|signal| Box::pin(signal.recv()));
-            match next.collect::<Vec<_>>() {
-                none if none.is_empty() => std::future::pending().await,
-                some => drop(futures_util::future::select_all(some).await),
-            }
-        }
-        #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
 }

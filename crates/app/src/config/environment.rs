@@ -14,9 +14,8 @@ const OWN: [&str; 6] = [
     "AGENTICAI_MODEL_API_KEY",
 ];
 
-/// Names that are reserved for the cluster.
-const NOT_USED_YET: [&str; 5] =
-    ["DATABASE_URL", "RABBITMQ_URL", "REDIS_URL", "CHROMA_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+/// Names that are reserved for what is to come.
+const NOT_USED_YET: [&str; 2] = ["CHROMA_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// What should be said about the environment. Nothing here is a mistake: platforms put variables into every
 /// environment (a Kubernetes service named `agenticai` makes `AGENTICAI_PORT`), and a start must not depend on it.
@@ -27,10 +26,7 @@ pub fn remarks(environment: &Environment, settings: &[&str]) -> Vec<String> {
         .filter(|name| environment.get(*name).is_some_and(|value| !value.is_empty()))
         .collect();
     if !unused.is_empty() {
-        remarks.push(format!(
-            "not used by this version, which keeps everything in the data directory: {}",
-            unused.join(", ")
-        ));
+        remarks.push(format!("not used by this version: {}", unused.join(", ")));
     }
     let mut known: Vec<String> = settings.iter().map(|path| env_name(path)).collect();
     known.extend(OWN.map(str::to_owned));

@@ -88,10 +88,11 @@ impl Layers {
         if let Some(flag) = self.flags.iter().find(|f| f.path == path) {
             return Some(Item { raw: Raw::Text(flag.value.clone()), source: Source::Flag(flag.flag) });
         }
-        let name = env_name(path);
-        // An empty variable is how shells and compose files say "not set".
-        if let Some(text) = self.environment.get(&name).filter(|text| !text.is_empty()) {
-            return Some(Item { raw: Raw::Text(text.clone()), source: Source::Env(name) });
+        for name in std::iter::once(env_name(path)).chain(usual_name(path).map(str::to_owned)) {
+            // An empty variable is how shells and compose files say "not set".
+            if let Some(text) = self.environment.get(&name).filter(|text| !text.is_empty()) {
+                return Some(Item { raw: Raw::Text(text.clone()), source: Source::Env(name) });
+            }
         }
         walk(&self.file, path).or_else(|| walk(&self.defaults, path)).cloned()
     }
@@ -105,6 +106,18 @@ impl Layers {
 /// The environment variable of a setting.
 pub fn env_name(path: &str) -> String {
     format!("AGENTICAI_{}", path.to_ascii_uppercase().replace('.', "_"))
+}
+
+/// Names that platforms and other programs give the same thing.
+pub const USUAL_NAMES: [(&str, &str); 4] = [
+    ("database.url", "DATABASE_URL"),
+    ("database.migrate_url", "DATABASE_MIGRATE_URL"),
+    ("rabbitmq.url", "RABBITMQ_URL"),
+    ("redis.url", "REDIS_URL"),
+];
+
+fn usual_name(path: &str) -> Option<&'static str> {
+    USUAL_NAMES.iter().find(|(known, _)| *known == path).map(|(_, name)| *name)
 }
 
 fn walk<'a>(table: &'a Table, path: &str) -> Option<&'a Item> {

@@ -3,6 +3,7 @@
 //! Nothing is looked up twice and nothing is refused one at a time: a start that fails names every mistake, each with
 //! the place where it stands.
 
+mod cluster;
 mod environment;
 mod layers;
 mod reader;
@@ -15,6 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub use cluster::Helper;
 pub use layers::{DEFAULTS, Environment, FlagValue};
 pub use reader::Shown;
 pub use settings::{LogFormat, Settings};

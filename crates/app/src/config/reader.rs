@@ -68,6 +68,34 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(path, range))
     }
 
+    /// A number of seconds within `range` that may be absent.
+    pub fn optional_seconds(&mut self, path: &str, range: RangeInclusive<u64>) -> Option<Duration> {
+        self.known.insert(path.to_owned());
+        self.layers.find(path)?;
+        Some(self.seconds(path, range))
+    }
+
+    /// `true` or `false`; false where nobody says anything.
+    pub fn flag(&mut self, path: &str) -> bool {
+        let read = |item: &Item| match &item.raw {
+            Raw::Bool(flag) => Ok(*flag),
+            Raw::Text(text) if !matches!(item.source, Source::File { .. }) => {
+                text.trim().parse().map_err(|_| "must be true or false".to_owned())
+            }
+            _ => Err("must be true or false".to_owned()),
+        };
+        self.read(path, read, bool::to_string).unwrap_or_default()
+    }
+
+    /// An address that may hold a password, which is not shown; it may be absent.
+    pub fn address(&mut self, path: &str) -> Option<String> {
+        let read = |item: &Item| match &item.raw {
+            Raw::Text(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+            _ => Err("must be an address in quotes".to_owned()),
+        };
+        self.read(path, read, |text| without_password(text))
+    }
+
     /// Text that may be absent.
     pub fn text(&mut self, path: &str) -> Option<String> {
         let read = |item: &Item| match &item.raw {
@@ -178,6 +206,24 @@ pub fn texts(items: &[Item]) -> Option<Vec<String>> {
             _ => None,
         })
         .collect()
+}
+
+/// An address without its password.
+fn without_password(address: &str) -> String {
+    let hidden = || "(hidden)".to_owned();
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return if address.starts_with("${secret:") { quote(address) } else { hidden() };
+    };
+    if rest.contains("password=") {
+        return hidden();
+    }
+    match rest.rsplit_once('@') {
+        Some((login, place)) => {
+            let user = login.split_once(':').map_or(login.to_owned(), |(user, _)| format!("{user}:(hidden)"));
+            quote(&format!("{scheme}://{user}@{place}"))
+        }
+        None => quote(address),
+    }
 }
 
 /// A text as it stands in TOML.

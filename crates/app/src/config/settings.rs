@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cluster::{Cluster, Database, Helper};
 use super::layers::Environment;
 use super::reader::{Reader, quote};
 use super::source::{Source, did_you_mean};
@@ -20,6 +21,14 @@ pub struct Settings {
     pub log: Log,
     /// Execution.
     pub worker: Worker,
+    /// The database of a cluster.
+    pub database: Database,
+    /// The queue of a cluster.
+    pub rabbitmq: Helper,
+    /// The cache of a cluster.
+    pub redis: Helper,
+    /// Processes of a cluster.
+    pub cluster: Cluster,
     /// Model calls.
     pub models: Models,
     /// Providers of models out of the file.
@@ -37,7 +46,7 @@ pub struct Settings {
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// Port on the loopback addresses; 0 picks a free one.
+    /// Port, on the loopback addresses for `up` and on all for `api`; 0 picks a free one.
     pub port: u16,
     /// Bound on a request's body.
     pub max_body_bytes: usize,
@@ -114,6 +123,10 @@ impl Settings {
                 max_once_timeout: reader.seconds("worker.max_once_timeout_seconds", 1..=DAY),
                 lease_ttl: reader.seconds("worker.lease_ttl_seconds", 1..=300),
             },
+            database: Database::read(reader),
+            rabbitmq: Helper::read(reader, "rabbitmq"),
+            redis: Helper::read(reader, "redis"),
+            cluster: Cluster::read(reader),
             models: Models {
                 connect_timeout: reader.seconds("models.connect_timeout_seconds", 1..=300),
                 first_token_timeout: reader.seconds("models.first_token_timeout_seconds", 1..=DAY),

@@ -113,10 +113,29 @@ fn keys_that_are_written_out_are_not_shown() {
 }
 
 #[test]
+fn addresses_have_usual_names_and_hidden_passwords() {
+    let environment = env(&[
+        ("DATABASE_URL", "postgres://ada:planted@db/d?sslmode=require"),
+        ("AGENTICAI_REDIS_URL", "redis://own"),
+        ("REDIS_URL", "redis://other"),
+        ("RABBITMQ_URL", "amqp://u:pl%40nted@mq/v"),
+        ("AGENTICAI_DATABASE_UNNAMED_STATEMENTS", "true"),
+    ]);
+    let loaded = load(vec![], environment, None).unwrap();
+    let settings = &loaded.settings;
+    assert_eq!(settings.database.url.as_deref(), Some("postgres://ada:planted@db/d?sslmode=require"));
+    assert_eq!(settings.redis.url.as_deref(), Some("redis://own"));
+    assert!(settings.database.unnamed_statements && settings.cluster.pre_stop.is_none());
+    let shown = format!("{:?}", loaded.shown);
+    assert!(!shown.contains("planted") && !shown.contains("nted@"), "{shown}");
+    assert!(shown.contains("postgres://ada:(hidden)@db/d?sslmode=require"), "{shown}");
+}
+
+#[test]
 fn the_environment_is_remarked_upon() {
     let environment = env(&[
-        ("DATABASE_URL", "postgres://x"),
-        ("REDIS_URL", ""),
+        ("CHROMA_URL", "http://x"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         ("AGENTICAI_SERVR_PORT", "1"),
         ("AGENTICAI_SERVICE_HOST", "10.0.0.1"),
         ("AGENTICAI_EGRESS_ALLOW", "*.example.com, 10.0.0.0/8"),
@@ -124,6 +143,6 @@ fn the_environment_is_remarked_upon() {
     let loaded = load(vec![], environment, None).unwrap();
     assert_eq!(loaded.settings.egress_allow, ["*.example.com", "10.0.0.0/8"]);
     assert_eq!(loaded.remarks.len(), 2, "{:?}", loaded.remarks);
-    assert!(loaded.remarks[0].contains("DATABASE_URL") && !loaded.remarks[0].contains("REDIS"));
+    assert!(loaded.remarks[0].contains("CHROMA_URL") && !loaded.remarks[0].contains("OTEL"));
     assert!(loaded.remarks[1].contains("did you mean AGENTICAI_SERVER_PORT"));
 }

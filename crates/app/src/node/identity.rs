@@ -1,13 +1,10 @@
 //! The owner of an embedded installation: made at the first start, found again at every other one.
 
-use std::fmt::Write;
-
-use sha2::{Digest, Sha256};
-
-use agenticai_store::{Bootstrap, KeyHash, Principal, Store};
+use agenticai_store::{Bootstrap, Principal, Store};
 
 use crate::exit::{Failure, Result};
 use crate::home::Home;
+use crate::keys::{hash, new_key};
 
 /// Whose installation it is.
 pub struct Owner {
@@ -49,33 +46,5 @@ pub async fn owner(store: &dyn Store, home: &Home) -> Result<Owner> {
     match store.add_owner_key(hash).await.map_err(at_store)? {
         Some(principal) => Ok(Owner { principal, first_start: false, new_key: lost }),
         None => Err(Failure::failed(format!("the database in {} has no owner", home.path().display()))),
-    }
-}
-
-/// SHA-256 of a key, which is all that is stored of it.
-fn hash(key: &str) -> KeyHash {
-    Sha256::digest(key.as_bytes()).into()
-}
-
-/// 244 random bits from the operating system.
-fn new_key() -> String {
-    let mut key = String::from("ak_");
-    for _ in 0..2 {
-        // Writing to a text cannot fail.
-        let _ = write!(key, "{}", uuid::Uuid::new_v4().simple());
-    }
-    key
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_differ_and_have_their_form() {
-        let (one, two) = (new_key(), new_key());
-        assert_ne!(one, two);
-        assert_eq!(one.len(), 3 + 64);
-        assert!(one.strip_prefix("ak_").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit())));
     }
 }

@@ -9,6 +9,7 @@ pub mod assistant;
 mod choice;
 mod identity;
 mod logging;
+pub mod parts;
 mod parts_config;
 mod store_metrics;
 mod wiring;
@@ -19,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::home::{Home, ServerFile};
 
 pub use choice::{choose, models_of};
@@ -154,17 +155,14 @@ impl Node {
 
     /// Returns when the worker has ended, which it does by itself only where the store cannot be worked with.
     pub async fn broken(&mut self) -> Failure {
-        match self.parts.worker_ended().await {
-            Ok(()) => Failure::failed("the worker has ended although nobody stopped it"),
-            Err(error) => Failure::new(Exit::Failed, format!("the worker cannot go on: {error}")),
-        }
+        self.parts.work.broken().await
     }
 
     /// Stops: steps in flight get the drain time and open `once` calls their own, or less once `hurry` is cancelled;
     /// then tasks are handed back.
     pub async fn stop(mut self, hurry: CancellationToken) {
         self.closing.cancel();
-        self.parts.drain(hurry).await;
+        self.parts.work.drain(hurry).await;
         for serving in self.serving {
             let abort = serving.abort_handle();
             if tokio::time::timeout(LAST_ANSWERS, serving).await.is_err() {
@@ -187,6 +185,13 @@ fn remarks(context: &Context, parts: &Parts) -> Vec<String> {
             "the key file was missing: a new API key lies in {}",
             context.home.key_file().display()
         ));
+    }
+    if context.loaded.settings.database.url.is_some() {
+        remarks.push(
+            "database.url is set and not used: `up` keeps everything in the data directory (a cluster's processes are \
+             `api`, `worker` and `scheduler`)"
+                .to_owned(),
+        );
     }
     let allow = &context.loaded.settings.egress_allow;
     if let Some(wide) = allow.iter().find(|entry| matches!(entry.as_str(), "0.0.0.0/0" | "::/0")) {

@@ -6,12 +6,16 @@ use agenticai_agent::tools::egress::EgressPolicy;
 use agenticai_agent::tools::{McpServerConfig, ToolsConfig};
 
 use super::choice::Choice;
+use super::parts::Reach;
 use crate::config::{Provider, ProviderDialect, Settings};
 use crate::exit::{Failure, Result};
 
+/// The name of the stand-in among the models.
+const PRACTICE: &str = "practice";
+
 /// What the model providers take. Keys are resolved here, once: a missing one is said at the start and not in the
 /// middle of a task.
-pub fn models(settings: &Settings, choice: &Choice, secrets: &Secrets) -> Result<ModelsConfig> {
+pub fn models(settings: &Settings, choice: &Choice, secrets: &Secrets, reach: Reach) -> Result<ModelsConfig> {
     let providers = choice.providers.iter().map(|provider| self::provider(provider, choice, secrets));
     let retry = RetrySettings { max_attempts: settings.models.max_attempts, ..RetrySettings::default() };
     Ok(ModelsConfig {
@@ -33,8 +37,8 @@ pub fn models(settings: &Settings, choice: &Choice, secrets: &Secrets) -> Result
         default_first_token_timeout: settings.models.first_token_timeout,
         default_timeout: settings.models.timeout,
         retry,
-        // This process listens on the loopback addresses alone.
-        practice: true,
+        // A cluster that lacks its model must say so; whoever wants the stand-in names it.
+        practice: reach == Reach::ThisMachine || choice.model == PRACTICE && !choice.practice,
     })
 }
 
@@ -70,10 +74,11 @@ fn variable(provider: &str, text: &str) -> String {
 }
 
 /// What the tools take.
-pub fn tools(settings: &Settings, secrets: Secrets) -> Result<ToolsConfig> {
-    // This process listens on the loopback addresses alone: what runs on the machine may be reached by its tools, and
-    // specifications may name programs.
-    let egress = EgressPolicy::parse(&settings.egress_allow, true).map_err(|mistakes| {
+pub fn tools(settings: &Settings, secrets: Secrets, reach: Reach) -> Result<ToolsConfig> {
+    // Of a process that listens on the loopback addresses alone, what runs on the machine may be reached by its tools,
+    // and specifications may name programs.
+    let alone = reach == Reach::ThisMachine;
+    let egress = EgressPolicy::parse(&settings.egress_allow, alone).map_err(|mistakes| {
         Failure::usage(
             mistakes.iter().map(|mistake| format!("egress.allow: {mistake}")).collect::<Vec<_>>().join("\n"),
         )
@@ -91,7 +96,7 @@ pub fn tools(settings: &Settings, secrets: Secrets) -> Result<ToolsConfig> {
         egress,
         secrets,
         mcp_servers: mcp_servers.collect(),
-        allow_stdio: true,
+        allow_stdio: alone,
         max_once_timeout: settings.worker.max_once_timeout,
         lookup: None,
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agenticai_broker::MemoryBroker;
 use agenticai_domain::ids::TaskId;
-use agenticai_server::{ApiSettings, ApiState, Metrics};
+use agenticai_server::{ApiSettings, ApiState, Backlog, Metrics};
 use agenticai_store::sqlite::{SqliteOptions, SqliteStore};
 use agenticai_store::{Bootstrap, Identity, Principal};
 use reqwest::Method;
@@ -71,6 +71,7 @@ impl Server {
         let broker = Arc::new(MemoryBroker::default());
         let mut registry = prometheus_client::registry::Registry::default();
         let metrics = Metrics::register(&mut registry);
+        let backlog = Backlog::register(&mut registry);
         let shutdown = CancellationToken::new();
         let router = agenticai_server::router(ApiState {
             store: Arc::new(store.clone()),
@@ -79,6 +80,7 @@ impl Server {
             settings,
             registry: Arc::new(registry),
             metrics,
+            backlog,
             shutdown: shutdown.clone(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,11 +4,35 @@
 //! one commit, no transaction ever waits for a client, and each statement of a function sees what was committed before
 //! its locks were granted. Callers that write often are gathered into batches here, so that one commit serves many.
 
+mod address;
+mod agents;
+mod append;
+mod batch;
+mod blobs;
+mod claims;
+mod columns;
 mod connection;
+mod create;
 mod fault;
+mod firings;
+mod identity;
+mod inbox;
+mod journal;
+mod leases;
+mod list;
 mod options;
+mod password;
 mod pool;
+mod refusal;
+mod rows;
+mod schedules;
 pub mod schema;
+mod store;
+mod tls;
 
-pub use connection::{ConnectError, Connection};
-pub use options::PostgresOptions;
+pub use connection::{Connection, Driver, Param, connect};
+pub use options::{PasswordSource, PostgresOptions};
+pub use password::variables;
+pub use pool::PoolStats;
+pub use refusal::ConnectError;
+pub use store::PostgresStore;

@@ -1,15 +1,16 @@
 //! Connections that are used again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, Timeouts};
 use tokio_postgres::Row;
 
 use super::connection::Param;
-use super::{ConnectError, Connection, PostgresOptions};
+use super::{ConnectError, Connection, PostgresOptions, schema};
 use crate::{Result, StoreError};
 
-struct Maker(Arc<PostgresOptions>);
+pub(super) struct Maker(Arc<PostgresOptions>);
 
 impl managed::Manager for Maker {
     type Type = Connection;
@@ -29,27 +30,43 @@ impl managed::Manager for Maker {
 
 /// Connections for one purpose.
 #[derive(Clone)]
-pub(super) struct Pool(managed::Pool<Maker>);
+pub(super) struct Pool {
+    connections: managed::Pool<Maker>,
+    statement_timeout: Duration,
+}
+
+/// How a pool stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStats {
+    /// The most connections that it may have.
+    pub limit: usize,
+    /// Connections that it has.
+    pub open: usize,
+    /// Those of them that nobody uses right now.
+    pub idle: usize,
+    /// Callers that wait for one.
+    pub waiting: usize,
+}
 
 impl Pool {
     /// Makes none yet.
     pub(super) fn new(options: Arc<PostgresOptions>, size: usize) -> Self {
-        let timeouts = Timeouts {
-            wait: Some(options.acquire_timeout),
-            create: Some(options.acquire_timeout),
-            recycle: None,
-        };
+        // Making one is bounded by itself, for each server that is tried.
+        let timeouts = Timeouts { wait: Some(options.acquire_timeout), create: None, recycle: None };
         let config = managed::PoolConfig { max_size: size.max(1), timeouts, ..Default::default() };
+        let statement_timeout = options.statement_timeout;
         let builder = managed::Pool::builder(Maker(options)).config(config);
         #[allow(clippy::expect_used)] // It fails only where time-outs are given without a runtime.
-        Self(builder.runtime(deadpool::Runtime::Tokio1).build().expect("a runtime is named"))
+        let connections = builder.runtime(deadpool::Runtime::Tokio1).build().expect("a runtime is named");
+        Self { connections, statement_timeout }
     }
 
     /// A connection.
     pub(super) async fn get(&self) -> Result<Object<Maker>> {
-        self.0.get().await.map_err(|error| {
+        self.connections.get().await.map_err(|error| {
             StoreError::Unavailable(match error {
                 PoolError::Timeout(_) => "no connection to the database within the time allowed".to_owned(),
+                PoolError::Backend(error) => error.to_string(),
                 other => other.to_string(),
             })
         })
@@ -57,11 +74,59 @@ impl Pool {
 
     /// Sends one statement on a connection of the pool.
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
-        Ok(self.get().await?.rows(sql, params).await?)
+        let connection = self.get().await?;
+        self.bounded(&connection, connection.rows(sql, params)).await
+    }
+
+    /// Gives a statement up after its time, and its connection with it: what it still says is an answer to nobody.
+    async fn bounded(
+        &self,
+        connection: &Connection,
+        rows: impl Future<Output = std::result::Result<Vec<Row>, tokio_postgres::Error>>,
+    ) -> Result<Vec<Row>> {
+        match tokio::time::timeout(self.statement_timeout, rows).await {
+            Ok(rows) => Ok(rows?),
+            Err(_) => {
+                connection.spoil();
+                let seconds = self.statement_timeout.as_secs_f32();
+                Err(StoreError::Unavailable(format!("no answer to a statement within {seconds} s")))
+            }
+        }
     }
 
     /// Like [`Self::rows`], for a statement with one row at most.
     pub(super) async fn row(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
         Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
+    /// Like [`Self::rows`], for a statement that is put together and seldom comes again: it is not prepared.
+    pub(super) async fn rows_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        let connection = self.get().await?;
+        self.bounded(&connection, connection.rows_once(sql, params)).await
+    }
+
+    /// Makes a connection, to hear of a mistake in the settings and of a schema that does not fit.
+    pub(super) async fn check(&self) -> std::result::Result<(), ConnectError> {
+        match self.connections.get().await {
+            Ok(connection) => schema::check(&connection).await,
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(error) => Err(ConnectError::Unreachable(error.to_string())),
+        }
+    }
+
+    /// How it stands.
+    pub(super) fn stats(&self) -> PoolStats {
+        let status = self.connections.status();
+        PoolStats {
+            limit: status.max_size,
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+        }
+    }
+
+    /// Ends its connections, those in use when they are given back.
+    pub(super) fn close(&self) {
+        self.connections.close();
     }
 }

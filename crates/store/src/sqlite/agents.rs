@@ -9,10 +9,10 @@ use agenticai_domain::ids::{AgentId, TenantId};
 use agenticai_domain::spec::{AgentSpec, AgentVersion, ToolDef};
 
 use super::SqliteStore;
-use super::payload::Payloads;
 use super::rows;
 use super::transaction::Tx;
 use super::writer::Lane;
+use crate::payload::Payloads;
 use crate::{AgentSelector, Agents, CreateAgent, NewAgentVersion, Page, PutAgent, Result, StoreError};
 
 /// What is sealed of a version.

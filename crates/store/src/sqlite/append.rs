@@ -9,10 +9,10 @@ use agenticai_domain::usage::Spend;
 use super::SqliteStore;
 use super::create::{PreparedTask, create_child};
 use super::ends::{self, Ending};
-use super::payload::{Payloads, Sealed, sealed};
 use super::rows::{self, ALIVE, WAITING, number, status};
 use super::transaction::Tx;
 use super::writer::Lane;
+use crate::payload::{Payloads, Sealed, sealed};
 use crate::{Append, AppendOutcome, Result, StoreError, Then, WorkerId};
 
 /// A run whose payloads are ready to be written.

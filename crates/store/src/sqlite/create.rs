@@ -4,14 +4,14 @@ use rusqlite::{OptionalExtension, params};
 
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::WRITES_FORMAT;
-use agenticai_domain::task::{NewTask, TaskHead, TaskStatus};
-use agenticai_domain::usage::Spend;
+use agenticai_domain::task::NewTask;
 
 use super::SqliteStore;
-use super::payload::Payloads;
 use super::rows::{self, PENDING, PRIORITY_MS};
 use super::transaction::Tx;
 use super::writer::Lane;
+use crate::payload::Payloads;
+use crate::tasks::{deadline, new_row};
 use crate::{CreateTask, CreateTaskOutcome, Idempotency, Result, StoreError, TaskRow};
 
 /// A task whose payloads are ready to be written.
@@ -203,38 +203,4 @@ fn insert(tx: &Tx<'_>, tenant: i64, task: &PreparedTask) -> Result<Option<(i64, 
 fn tenant_number(tx: &Tx<'_>, tenant: TenantId) -> Result<i64> {
     tx.row("SELECT num FROM tenants WHERE id = ?1", [tenant.0.as_bytes()], |row| row.get(0))?
         .ok_or_else(|| StoreError::Refused(format!("there is no tenant {tenant}")))
-}
-
-/// A time-out beyond the end of time is none.
-fn deadline(now: i64, timeout_ms: Option<u64>) -> Option<i64> {
-    now.checked_add(i64::try_from(timeout_ms?).ok()?)
-}
-
-/// The row of a task that was just created.
-fn new_row(new: NewTask, agent_name: String, at: i64) -> TaskRow {
-    TaskRow {
-        head: TaskHead {
-            id: new.id,
-            tenant: new.tenant,
-            agent: new.agent,
-            agent_version: new.agent_version,
-            input: new.input,
-            priority: new.priority,
-            created_at: at,
-            deadline_at: deadline(at, new.timeout_ms),
-            parent: new.parent,
-            depth: new.depth,
-            created_by: new.created_by,
-            traceparent: new.traceparent,
-        },
-        agent_name,
-        status: TaskStatus::Pending,
-        waiting_for: Vec::new(),
-        end: None,
-        spend: Spend::default(),
-        metadata: new.metadata,
-        last_seq: 0,
-        started_at: None,
-        completed_at: None,
-    }
 }

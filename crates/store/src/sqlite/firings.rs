@@ -6,18 +6,17 @@ use agenticai_domain::ids::{ScheduleId, TaskId, TenantId};
 use agenticai_domain::schedule::{Firing, FiringState, MOST_QUEUED, Overlap};
 
 use super::create::{PreparedTask, create_fired};
-use super::schedules::{Raw, overlap_number};
+use super::schedules::Raw;
 use super::transaction::Tx;
 use super::writer::Lane;
 use super::{SqliteStore, rows};
+use crate::schedules::KEPT_FIRINGS;
+use crate::status::{firing_number, firing_of, overlap_number};
 use crate::{Fire, FireOutcome, NewFiring, QueuedFiring, Result, StoreError};
 
-/// Firings that are kept of a schedule, besides those that wait.
-const KEPT: u32 = 100;
-
-const QUEUED: i64 = state_number(FiringState::Queued);
-const REPLACED: i64 = state_number(FiringState::Replaced);
-const REPLACE: i64 = overlap_number(Overlap::Replace);
+const QUEUED: i16 = firing_number(FiringState::Queued);
+const REPLACED: i16 = firing_number(FiringState::Replaced);
+const REPLACE: i16 = overlap_number(Overlap::Replace);
 
 /// A firing whose task is ready to be written.
 struct Prepared {
@@ -35,26 +34,15 @@ struct Standing {
 
 const FIRING: &str = "f.id, f.due_at, f.triggered, f.state, f.why, f.at";
 
-/// `schedule_firings.state`.
-const fn state_number(state: FiringState) -> i64 {
-    match state {
-        FiringState::Created => 0,
-        FiringState::Queued => 1,
-        FiringState::Skipped => 2,
-        FiringState::Replaced => 3,
-        FiringState::Failed => 4,
-    }
-}
-
 /// A firing from the six columns from `at` on.
 fn read_firing(row: &Row<'_>, at: usize) -> rusqlite::Result<Firing> {
-    let number: i64 = row.get(at + 3)?;
-    let state = FiringState::ALL.into_iter().find(|state| state_number(*state) == number);
+    let number: i16 = row.get(at + 3)?;
     Ok(Firing {
         task: TaskId(rows::id(row, at)?),
         due_at: row.get(at + 1)?,
         triggered: row.get(at + 2)?,
-        state: state.ok_or(rusqlite::Error::IntegralValueOutOfRange(at + 3, number))?,
+        state: firing_of(number)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(at + 3, i64::from(number)))?,
         why: row.get(at + 4)?,
         at: row.get(at + 5)?,
     })
@@ -160,7 +148,7 @@ fn settle(tx: &Tx<'_>, standing: &Standing, new: &Prepared, triggered: bool) -> 
             new.id.0.as_bytes(),
             new.due_at,
             triggered,
-            state_number(state),
+            firing_number(state),
             why,
             tx.now
         ],
@@ -185,7 +173,7 @@ fn forget_old(tx: &Tx<'_>, standing: &Standing) -> Result<()> {
     tx.execute(
         "DELETE FROM schedule_firings WHERE schedule = ?1 AND state <> ?2 AND num <=
              (SELECT num FROM schedule_firings WHERE schedule = ?1 ORDER BY num DESC LIMIT 1 OFFSET ?3)",
-        params![standing.num, QUEUED, KEPT],
+        params![standing.num, QUEUED, KEPT_FIRINGS],
     )
     .map(drop)
 }
@@ -193,12 +181,12 @@ fn forget_old(tx: &Tx<'_>, standing: &Standing) -> Result<()> {
 impl Standing {
     /// From the first three columns: number, tenant, overlap.
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let number: i64 = row.get(2)?;
+        let number: i16 = row.get(2)?;
         let overlap = Overlap::ALL.into_iter().find(|overlap| overlap_number(*overlap) == number);
         Ok(Self {
             num: row.get(0)?,
             tenant: row.get(1)?,
-            overlap: overlap.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, number))?,
+            overlap: overlap.ok_or(rusqlite::Error::IntegralValueOutOfRange(2, i64::from(number)))?,
         })
     }
 
@@ -222,7 +210,7 @@ impl Standing {
     fn queued(&self, tx: &Tx<'_>) -> Result<u32> {
         let count = tx.row(
             "SELECT count(*) FROM schedule_firings WHERE schedule = ?1 AND state = ?2",
-            [self.num, QUEUED],
+            params![self.num, QUEUED],
             |row| row.get(0),
         )?;
         Ok(count.unwrap_or(0))
@@ -296,7 +284,7 @@ pub(super) async fn start_queued(
             firing.at = tx.now;
             tx.execute(
                 "UPDATE schedule_firings SET state = ?2, why = ?3, at = ?4 WHERE num = ?1",
-                params![num, state_number(firing.state), firing.why, firing.at],
+                params![num, firing_number(firing.state), firing.why, firing.at],
             )?;
             Ok(Some(firing))
         })

@@ -20,6 +20,10 @@ impl Identity for SqliteStore {
         self.inner.writer.call(Lane::Work, 0, move |tx| bootstrap(tx, &first)).await
     }
 
+    async fn create_tenant(&self, new: Bootstrap) -> Result<Option<Principal>> {
+        self.inner.writer.call(Lane::Work, 0, move |tx| create_tenant(tx, &new)).await
+    }
+
     async fn add_owner_key(&self, key: KeyHash) -> Result<Option<Principal>> {
         self.inner.writer.call(Lane::Work, 0, move |tx| add_owner_key(tx, key)).await
     }
@@ -33,18 +37,29 @@ fn bootstrap(tx: &Tx<'_>, first: &Bootstrap) -> Result<Option<Principal>> {
     if tx.row("SELECT 1 FROM tenants LIMIT 1", [], |_| Ok(()))?.is_some() {
         return Ok(None);
     }
+    insert_tenant(tx, first).map(Some)
+}
+
+fn create_tenant(tx: &Tx<'_>, new: &Bootstrap) -> Result<Option<Principal>> {
+    if tx.row("SELECT 1 FROM tenants WHERE name = ?1", [&new.tenant], |_| Ok(()))?.is_some() {
+        return Ok(None);
+    }
+    insert_tenant(tx, new).map(Some)
+}
+
+fn insert_tenant(tx: &Tx<'_>, new: &Bootstrap) -> Result<Principal> {
     let (tenant, user) = (TenantId(Uuid::now_v7()), UserId(Uuid::now_v7()));
     tx.execute(
         "INSERT INTO tenants (id, name, created_at) VALUES (?1, ?2, ?3)",
-        params![tenant.0.as_bytes(), first.tenant, tx.now],
+        params![tenant.0.as_bytes(), new.tenant, tx.now],
     )?;
     let tenant_num = tx.inserted();
     tx.execute(
         "INSERT INTO users (tenant, id, name, role, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![tenant_num, user.0.as_bytes(), first.user, OWNER, tx.now],
+        params![tenant_num, user.0.as_bytes(), new.user, OWNER, tx.now],
     )?;
-    insert_key(tx, first.key, tenant_num, tx.inserted())?;
-    Ok(Some(Principal { tenant, user, role: UserRole::Owner }))
+    insert_key(tx, new.key, tenant_num, tx.inserted())?;
+    Ok(Principal { tenant, user, role: UserRole::Owner })
 }
 
 fn add_owner_key(tx: &Tx<'_>, key: KeyHash) -> Result<Option<Principal>> {

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use agenticai_domain::ids::{StepId, TaskId, TenantId};
 use agenticai_domain::inbox::InboxMessage;
 use agenticai_domain::journal::Recorded;
-use agenticai_domain::outcome::{ToolOutcome, ToolResult};
+use agenticai_domain::outcome::ToolOutcome;
 use agenticai_domain::task::TaskStatus;
 
 use super::rows::{self, number, status};
@@ -85,12 +85,7 @@ impl Journal for SqliteStore {
     }
 
     async fn keep_late_result(&self, task: TaskId, epoch: u32, outcome: ToolOutcome) -> Result<()> {
-        let text = match &outcome.result {
-            ToolResult::Ended(ended) => {
-                serde_json::to_string(ended).map_err(|e| StoreError::Refused(e.to_string()))?
-            }
-            ToolResult::Uncertain { reason } => format!("uncertain: {reason}"),
-        };
+        let text = crate::journal::late_result_text(&outcome)?;
         let tenant = self.tenant_of(task).await?;
         let result = self.inner.payloads.keep(tenant, &text).await?;
         let step = outcome.step.to_string();

@@ -25,7 +25,6 @@ mod journal;
 mod leases;
 mod list;
 mod options;
-mod payload;
 mod readers;
 mod rows;
 mod schedules;

@@ -8,7 +8,7 @@ use agenticai_domain::ids::{AgentId, TaskId, TenantId, UserId};
 use agenticai_domain::task::{Parent, TaskHead, TaskStatus};
 use agenticai_domain::usage::{NanoUsd, Spend, Usage};
 
-use super::payload::Payloads;
+use crate::payload::Payloads;
 use crate::{Result, StoreError, TaskRow};
 
 /// `tasks.status`.
@@ -21,29 +21,17 @@ pub(super) const ALIVE: i64 = 0;
 pub(super) const DEAD: i64 = 1;
 pub(super) const DRAINED: i64 = 2;
 
-/// Milliseconds of waiting that one step of priority is worth. Ageing is a constant in the key of the queue, so that a
-/// claim reads its head and computes nothing.
-pub(super) const PRIORITY_MS: i64 = 10_000;
+pub(super) use crate::status::PRIORITY_MS;
 
 /// A status as it stands in a row.
 pub(super) fn status_number(status: TaskStatus) -> i64 {
-    match status {
-        TaskStatus::Pending => PENDING,
-        TaskStatus::Running => RUNNING,
-        TaskStatus::Waiting => WAITING,
-        TaskStatus::Completed => 3,
-        TaskStatus::Failed => 4,
-        TaskStatus::Cancelled => 5,
-    }
+    i64::from(crate::status::status_number(status))
 }
 
 /// Column `at` as a status.
 pub(super) fn status(row: &Row<'_>, at: usize) -> rusqlite::Result<TaskStatus> {
     let number: i64 = row.get(at)?;
-    usize::try_from(number)
-        .ok()
-        .and_then(|place| TaskStatus::ALL.get(place).copied())
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(at, number))
+    crate::status::status_of(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(at, number))
 }
 
 /// Column `at` as an id.

@@ -5,12 +5,13 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use agenticai_domain::ids::{ScheduleId, TaskId, TenantId, UserId};
-use agenticai_domain::schedule::{Firing, Overlap};
+use agenticai_domain::schedule::Firing;
 
-use super::payload::Payloads;
 use super::transaction::Tx;
 use super::writer::Lane;
 use super::{SqliteStore, firings, rows};
+use crate::payload::Payloads;
+use crate::status::overlap_number;
 use crate::{
     ChangeSchedule, Fire, FireOutcome, NewFiring, NewSchedule, Page, PutSchedule, QueuedFiring, Result,
     ScheduleRow, ScheduleSelector, Schedules, StoreError,
@@ -37,15 +38,6 @@ enum Put {
     NameTaken,
     Moved,
     NotFound,
-}
-
-/// `schedules.overlap`.
-pub(super) const fn overlap_number(overlap: Overlap) -> i64 {
-    match overlap {
-        Overlap::Skip => 0,
-        Overlap::Queue => 1,
-        Overlap::Replace => 2,
-    }
 }
 
 #[async_trait]

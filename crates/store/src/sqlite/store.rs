@@ -10,13 +10,13 @@ use super::beats::Beats;
 use super::checkpoint::Checkpoints;
 use super::clock::Clock;
 use super::connection::{self, Pragmas, Role};
-use super::payload::Payloads;
 use super::readers::Readers;
 use super::rows::{DRAINED, PENDING, PRIORITY_MS, RUNNING};
 use super::stats::{Counters, SqliteStats};
 use super::writer::Writer;
 use super::{OpenError, SqliteOptions, schema};
 use crate::blobs::DirBlobs;
+use crate::payload::Payloads;
 use crate::{Result, StoreError};
 
 /// The embedded store. Cloning it is cheap; all clones are one store.

@@ -29,3 +29,13 @@ pub async fn a_lost_key_is_replaced(lab: Lab) {
     assert_eq!(lab.store.authenticate([8; 32]).await.unwrap(), Some(lab.owner));
     assert_eq!(lab.store.authenticate(lab.key).await.unwrap(), Some(lab.owner));
 }
+
+/// A tenant is created with its owner and key; a name is taken once.
+pub async fn more_tenants_are_created(lab: Lab) {
+    let new = |key| Bootstrap { tenant: "more".to_owned(), user: "ada".to_owned(), key: [key; 32] };
+    let made = lab.store.create_tenant(new(5)).await.unwrap().expect("the name is free");
+    assert_ne!(made.tenant, lab.owner.tenant);
+    assert_eq!(lab.store.authenticate([5; 32]).await.unwrap(), Some(made));
+    assert_eq!(lab.store.create_tenant(new(6)).await.unwrap(), None, "the name is taken");
+    assert_eq!(lab.store.authenticate([6; 32]).await.unwrap(), None, "a refused creation leaves no key");
+}

@@ -72,6 +72,7 @@ macro_rules! conformance_cases {
                 the_first_tenant_is_made_once
                 keys_are_told_apart
                 a_lost_key_is_replaced
+                more_tenants_are_created
             }
             agents {
                 versions_count_from_one

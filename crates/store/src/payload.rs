@@ -19,17 +19,17 @@ const BLOB: u8 = 0;
 const BLOB_COLUMN: usize = 1 + 32 + 8;
 
 /// Writes and reads payloads, before and after a caller's turn with the database.
-pub(super) struct Payloads {
+pub(crate) struct Payloads {
     blobs: Arc<dyn Blobs>,
 }
 
 impl Payloads {
-    pub(super) fn new(blobs: Arc<dyn Blobs>) -> Self {
+    pub(crate) fn new(blobs: Arc<dyn Blobs>) -> Self {
         Self { blobs }
     }
 
     /// The column for a value; its blob, if it needs one, is durable when this answers.
-    pub(super) async fn keep<T: Serialize>(&self, tenant: TenantId, value: &T) -> Result<Vec<u8>> {
+    pub(crate) async fn keep<T: Serialize>(&self, tenant: TenantId, value: &T) -> Result<Vec<u8>> {
         match sealed(value) {
             Sealed::Inline(bytes) => Ok(bytes),
             Sealed::Large(bytes) => self.keep_blob(tenant, bytes).await,
@@ -37,7 +37,7 @@ impl Payloads {
     }
 
     /// The column for bytes that are too large for one.
-    pub(super) async fn keep_blob(&self, tenant: TenantId, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    pub(crate) async fn keep_blob(&self, tenant: TenantId, bytes: Vec<u8>) -> Result<Vec<u8>> {
         let blob = self.blobs.put(tenant, Bytes::from(bytes)).await?;
         let mut column = Vec::with_capacity(BLOB_COLUMN);
         column.push(BLOB);
@@ -47,7 +47,7 @@ impl Payloads {
     }
 
     /// The value of a column.
-    pub(super) async fn load<T: DeserializeOwned>(&self, tenant: TenantId, column: &[u8]) -> Result<T> {
+    pub(crate) async fn load<T: DeserializeOwned>(&self, tenant: TenantId, column: &[u8]) -> Result<T> {
         match blob_of(column)? {
             None => Ok(open(column)?),
             Some(blob) => Ok(open(&self.blobs.get(tenant, blob).await?)?),
@@ -56,7 +56,7 @@ impl Payloads {
 }
 
 /// A sealed value, by where it belongs.
-pub(super) enum Sealed {
+pub(crate) enum Sealed {
     /// Into the column.
     Inline(Vec<u8>),
     /// Into a blob.
@@ -64,7 +64,7 @@ pub(super) enum Sealed {
 }
 
 /// Seals a value.
-pub(super) fn sealed<T: Serialize>(value: &T) -> Sealed {
+pub(crate) fn sealed<T: Serialize>(value: &T) -> Sealed {
     let bytes = seal(value);
     if bytes.len() > INLINE { Sealed::Large(bytes) } else { Sealed::Inline(bytes) }
 }

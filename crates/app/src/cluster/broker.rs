@@ -1,0 +1,108 @@
+//! Which servers carry hints and live events between processes. None is needed: without them everything goes on by
+//! polling, and streams are read from the journal.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use agenticai_agent::secrets::Secrets;
+use agenticai_broker::postgres::{PostgresConnector, PostgresSession};
+use agenticai_broker::rabbitmq::RabbitMqConfig;
+use agenticai_broker::redis::{RedisConfig, RedisServers};
+use agenticai_broker::{BrokerConfig, ClusterBroker, ConnectError, LinkStats, TlsFiles};
+use agenticai_store::postgres::{Driver, PostgresOptions, connect};
+
+use super::Role;
+use super::database::{Purpose, options};
+use crate::commands::Context;
+use crate::config::Helper;
+use crate::exit::{Failure, Result};
+
+/// The broker of a process. It begins to connect and does not wait for it.
+pub fn broker(context: &Context, role: Role) -> Result<Arc<ClusterBroker>> {
+    let settings = &context.loaded.settings;
+    let secrets = Secrets::new(settings.secrets_dir.clone());
+    let url = |helper: &Helper, section: &str| {
+        let Some(url) = &helper.url else { return Ok(None) };
+        secrets.resolve(url).map(Some).map_err(|error| Failure::usage(format!("{section}.url: {error}")))
+    };
+    let rabbitmq = url(&settings.rabbitmq, "rabbitmq")?.map(|url| RabbitMqConfig {
+        urls: url.split(',').map(|url| url.trim().to_owned()).collect(),
+        tls: tls(&settings.rabbitmq),
+    });
+    let redis = url(&settings.redis, "redis")?
+        .map(|url| RedisConfig { servers: RedisServers::Single { url }, tls: tls(&settings.redis) });
+    let database = options(context, Purpose::Role(role))?;
+    // A pooler passes no notifications on.
+    let direct = !database.unnamed_statements;
+    let postgres = direct.then(|| Arc::new(Database(database)) as Arc<dyn PostgresConnector>);
+    Ok(Arc::new(ClusterBroker::start(BrokerConfig { rabbitmq, redis, postgres, ..BrokerConfig::default() })))
+}
+
+fn tls(helper: &Helper) -> TlsFiles {
+    let identity = helper.cert_file.clone().zip(helper.key_file.clone());
+    TlsFiles { authority: helper.ca_file.clone(), identity }
+}
+
+/// Connections for notifications, made like those of the store.
+struct Database(PostgresOptions);
+
+#[async_trait]
+impl PostgresConnector for Database {
+    async fn connect(&self) -> std::result::Result<PostgresSession, ConnectError> {
+        let (client, driver) = connect(&self.0).await?;
+        Ok(match driver {
+            Driver::Plain(driver) => PostgresSession::drive(client, driver),
+            Driver::Tls(driver) => PostgresSession::drive(client, driver),
+        })
+    }
+}
+
+/// What has passed over the broker's connections, under `/metrics`.
+#[derive(Debug)]
+pub struct BrokerMetrics(Vec<Arc<LinkStats>>);
+
+impl BrokerMetrics {
+    /// Those of a broker.
+    pub fn of(broker: &ClusterBroker) -> Self {
+        Self(broker.stats())
+    }
+}
+
+impl Collector for BrokerMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> std::result::Result<(), std::fmt::Error> {
+        let help = "Whether there is a connection";
+        let mut metric =
+            encoder.encode_descriptor("agenticai_broker_connected", help, None, MetricType::Gauge)?;
+        for link in &self.0 {
+            let connected = ConstGauge::new(i64::from(link.connected.load(Ordering::Relaxed)));
+            connected.encode(metric.encode_family(&[("server", link.server)])?)?;
+        }
+        type Count = fn(&LinkStats) -> u64;
+        let counters: [(&str, &str, Count); 7] = [
+            ("connects", "Connections made", |link| link.connects.load(Ordering::Relaxed)),
+            ("hints_sent", "Messages with hints sent", |link| link.hints_sent.load(Ordering::Relaxed)),
+            ("hints_received", "Messages with hints of others", |link| {
+                link.hints_received.load(Ordering::Relaxed)
+            }),
+            ("sent", "Other messages sent", |link| link.sent.load(Ordering::Relaxed)),
+            ("received", "Other messages of others", |link| link.received.load(Ordering::Relaxed)),
+            ("dropped", "Messages without room or connection", |link| link.dropped.load(Ordering::Relaxed)),
+            ("ignored", "Messages that could not be understood", |link| link.ignored.load(Ordering::Relaxed)),
+        ];
+        for (name, help, count) in counters {
+            let name = format!("agenticai_broker_{name}");
+            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            for link in &self.0 {
+                ConstCounter::new(count(link)).encode(metric.encode_family(&[("server", link.server)])?)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! A cluster of processes on one database: the roles `api`, `worker` and `scheduler`, any number of each.
+//!
+//! A role begins like this: it binds its ports, so that a mistake there is heard of at once; serves its operators, who
+//! see that it lives and is not ready; waits for the database ([`database`]); puts its parts together; is ready. It ends
+//! the other way round ([`role`]): not ready, a pause in which nobody sends more, then what is under way.
+
+mod api;
+mod broker;
+pub mod database;
+mod role;
+mod scheduler;
+mod store_metrics;
+mod worker;
+
+pub use role::Role;
+
+use crate::commands::Context;
+use crate::exit::Result;
+
+/// Runs a role until somebody says stop.
+pub async fn run(context: &Context, role: Role) -> Result {
+    match role {
+        Role::Api => api::run(context).await,
+        Role::Worker => worker::run(context).await,
+        Role::Scheduler => scheduler::run(context).await,
+    }
+}

@@ -1,0 +1,90 @@
+//! `scheduler`: what has its time and belongs to no task in anybody's hands. Any number may run; each job must be one
+//! that several processes can do at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use agenticai_broker::Broker;
+use agenticai_server::Backlog;
+use agenticai_store::Store;
+
+use super::Role;
+use super::broker::{BrokerMetrics, broker};
+use super::database::wait_for_store;
+use super::role::Process;
+use super::store_metrics::PoolMetrics;
+use crate::commands::Context;
+use crate::exit::{Exit, Result};
+
+/// A loop that runs until its token is cancelled. It survives an outage of the store by itself.
+type Job = fn(Arc<dyn Store>, Arc<dyn Broker>, CancellationToken) -> BoxFuture<'static, ()>;
+
+/// Every job by its name for the log. What else has its time is added here.
+const JOBS: [(&str, Job); 2] = [
+    ("due waits", |store, broker, stop| Box::pin(wake_due(store, broker, stop))),
+    ("schedules", |store, broker, stop| Box::pin(agenticai_worker::schedules::run(store, broker, stop))),
+];
+
+/// Runs the jobs until somebody says stop.
+pub async fn run(context: &Context) -> Result {
+    let process = Process::begin(context, Role::Scheduler)?;
+    let Some(postgres) = wait_for_store(context, Role::Scheduler, &process.standing, &process.stop).await?
+    else {
+        return Ok(Exit::Ok);
+    };
+    let store: Arc<dyn Store> = Arc::new(postgres.clone());
+    let broker = broker(context, Role::Scheduler)?;
+    let mut registry = Registry::default();
+    let backlog = Backlog::register(&mut registry);
+    registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
+    registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
+    let (jobs, ending) = (TaskTracker::new(), CancellationToken::new());
+    for (name, job) in JOBS {
+        tracing::info!(job = name, "scheduled");
+        jobs.spawn(job(store.clone(), broker.clone(), ending.clone()));
+    }
+    jobs.close();
+    process.standing.works(store, Arc::new(registry), backlog);
+    process.stop.cancelled().await;
+    process.retire().await;
+    ending.cancel();
+    // Each statement of a job is whole by itself: what does not end in time is left to the next scheduler.
+    let ended = tokio::time::timeout(context.loaded.settings.worker.drain, jobs.wait());
+    process.hurry.run_until_cancelled(ended).await;
+    postgres.close();
+    process.end().await;
+    Ok(Exit::Ok)
+}
+
+/// The longest pause between two looks at what is due.
+const LONGEST: Duration = Duration::from_secs(1);
+/// Tasks that one look wakes at most.
+const CHUNK: u32 = 256;
+
+/// Makes waiting tasks ready whose time has come. Workers do the same; with all of them busy or gone, timers still ring.
+async fn wake_due(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
+    loop {
+        let pause = match store.wake_due(CHUNK).await {
+            Ok(0) => match store.next_due_in().await {
+                Ok(next) => next.map_or(LONGEST, |ms| Duration::from_millis(ms).min(LONGEST)),
+                Err(_) => LONGEST,
+            },
+            Ok(woken) => {
+                broker.hint();
+                if woken == CHUNK { Duration::ZERO } else { LONGEST / 4 }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "due tasks cannot be woken; trying again");
+                LONGEST
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}

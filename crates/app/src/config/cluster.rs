@@ -1,0 +1,107 @@
+//! Settings of processes that share a database: `[database]`, `[rabbitmq]`, `[redis]`, `[cluster]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::Reader;
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Where it is. Absent: the variables of PostgreSQL's own programs say it.
+    pub url: Option<String>,
+    /// For `migrate`, if it is another.
+    pub migrate_url: Option<String>,
+    /// For `api`, if it is another.
+    pub api_url: Option<String>,
+    /// For `worker`, if it is another.
+    pub worker_url: Option<String>,
+    /// For `scheduler`, if it is another.
+    pub scheduler_url: Option<String>,
+    /// A file with the password, read for every connection.
+    pub password_file: Option<PathBuf>,
+    /// A command that prints the password, run for every connection.
+    pub password_command: Option<String>,
+    /// Connections to create tasks, to append, for everything else that writes, to read.
+    pub connections: [usize; 4],
+    /// Bound on the wait for a free connection.
+    pub acquire_timeout: Duration,
+    /// Bound on connecting, for each server.
+    pub connect_timeout: Duration,
+    /// Bound on a statement.
+    pub statement_timeout: Duration,
+    /// Statements without names, for a pooler.
+    pub unnamed_statements: bool,
+}
+
+/// `[rabbitmq]` and `[redis]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Helper {
+    /// Where it is; absent: it is not used.
+    pub url: Option<String>,
+    /// Certificate authorities in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate in PEM.
+    pub cert_file: Option<PathBuf>,
+    /// The key of that.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[cluster]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Port of health and metrics.
+    pub admin_port: u16,
+    /// How long a missing database is waited for.
+    pub startup_timeout: Duration,
+    /// Pause between saying "not ready" and stopping; absent: what fits the platform.
+    pub pre_stop: Option<Duration>,
+}
+
+const DAY: u64 = 86_400;
+
+impl Database {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let mut size = |purpose: &str| {
+            let path = format!("database.{purpose}_connections");
+            usize::try_from(reader.number(&path, 1..=1000)).unwrap_or(1)
+        };
+        let connections = [size("create"), size("append"), size("write"), size("read")];
+        Self {
+            url: reader.address("database.url"),
+            migrate_url: reader.address("database.migrate_url"),
+            api_url: reader.address("database.api_url"),
+            worker_url: reader.address("database.worker_url"),
+            scheduler_url: reader.address("database.scheduler_url"),
+            password_file: reader.text("database.password_file").map(PathBuf::from),
+            password_command: reader.text("database.password_command"),
+            connections,
+            acquire_timeout: reader.seconds("database.acquire_timeout_seconds", 1..=300),
+            connect_timeout: reader.seconds("database.connect_timeout_seconds", 1..=300),
+            statement_timeout: reader.seconds("database.statement_timeout_seconds", 1..=DAY),
+            unnamed_statements: reader.flag("database.unnamed_statements"),
+        }
+    }
+}
+
+impl Helper {
+    /// Reads a section.
+    pub fn read(reader: &mut Reader<'_>, section: &str) -> Self {
+        let mut file = |key: &str| reader.text(&format!("{section}.{key}")).map(PathBuf::from);
+        let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
+        Self { url: reader.address(&format!("{section}.url")), ca_file, cert_file, key_file }
+    }
+}
+
+impl Cluster {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let port = reader.number("cluster.admin_port", 0..=u64::from(u16::MAX));
+        Self {
+            admin_port: u16::try_from(port).unwrap_or_default(),
+            startup_timeout: reader.seconds("cluster.startup_timeout_seconds", 0..=DAY),
+            pre_stop: reader.optional_seconds("cluster.pre_stop_seconds", 0..=3600),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The brokers on real servers: the suite of every broker, outages, TLS, and what strangers send.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conformance;
+mod fixture;
+mod outages;
+mod rabbitmq;
+mod strangers;
+mod tls;

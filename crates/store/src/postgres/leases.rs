@@ -1,0 +1,146 @@
+//! Workers and who advances which task.
+
+use async_trait::async_trait;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use agenticai_domain::ids::TaskId;
+
+use super::PostgresStore;
+use super::rows::{ALIVE, DEAD, get};
+use crate::{Beat, Claimed, Leases, Observed, Result, StoreError, WorkerId, WorkerInfo};
+
+impl PostgresStore {
+    async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
+        &self,
+        sql: &str,
+        params: &[super::connection::Param<'_>],
+    ) -> Result<T> {
+        let row = self.inner.write.row(sql, params).await?;
+        get(&row.ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?, 0)
+    }
+}
+
+#[async_trait]
+impl Leases for PostgresStore {
+    async fn register_worker(&self, info: WorkerInfo) -> Result<WorkerId> {
+        // The newest beat of all is a time below which this worker's clock must not be.
+        let row = self
+            .inner
+            .write
+            .row(
+                "INSERT INTO workers (name, reads_format, registered_at, beat_at)
+                 SELECT $1, $2, now, now FROM (
+                     SELECT clock_ms(greatest($3, (SELECT max(beat_at) FROM workers WHERE state < 2))) AS now) AS clock
+                 RETURNING id, beat_at",
+                &[
+                    (&info.name, Type::TEXT),
+                    (&i16::from(info.reads_format), Type::INT2),
+                    (&self.inner.clock.get(), Type::INT8),
+                ],
+            )
+            .await?
+            .ok_or_else(|| StoreError::Unavailable("the worker was not registered".to_owned()))?;
+        self.inner.clock.raise(get(&row, 1)?);
+        Ok(WorkerId(get(&row, 0)?))
+    }
+
+    async fn beat(&self, worker: WorkerId) -> Result<Beat> {
+        let row = self
+            .inner
+            .beat
+            .row(
+                "UPDATE workers SET beats = beats + 1, beat_at = clock_ms($2) WHERE id = $1 AND state = $3
+                 RETURNING beat_at",
+                &[(&worker.0, Type::INT8), (&self.inner.clock.get(), Type::INT8), (&ALIVE, Type::INT2)],
+            )
+            .await?;
+        Ok(match row {
+            Some(row) => Beat::Alive { now: self.inner.clock.raise(get(&row, 0)?) },
+            None => Beat::Dead,
+        })
+    }
+
+    async fn observe_workers(&self) -> Result<Vec<Observed>> {
+        let sql = "SELECT id, beats FROM workers WHERE state < 2 AND state = $1 ORDER BY id";
+        let rows = self.inner.write.rows(sql, &[(&ALIVE, Type::INT2)]).await?;
+        rows.iter().map(|row| Ok(Observed { worker: WorkerId(get(row, 0)?), beats: get(row, 1)? })).collect()
+    }
+
+    async fn mark_dead(&self, worker: WorkerId, beats: i64) -> Result<bool> {
+        let marked = self
+            .inner
+            .write
+            .row(
+                "UPDATE workers SET state = $3 WHERE id = $1 AND beats = $2 AND state = $4 RETURNING id",
+                &[(&worker.0, Type::INT8), (&beats, Type::INT8), (&DEAD, Type::INT2), (&ALIVE, Type::INT2)],
+            )
+            .await?;
+        Ok(marked.is_some())
+    }
+
+    async fn take_over(&self, limit: u32) -> Result<u32> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let taken: i32 = self
+            .number(
+                "SELECT take_over($1, $2)",
+                &[(&self.inner.clock.get(), Type::INT8), (&limit, Type::INT4)],
+            )
+            .await?;
+        Ok(taken.unsigned_abs())
+    }
+
+    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
+        self.claim_tasks(worker, limit).await
+    }
+
+    async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
+        let tasks: Vec<Uuid> = tasks.into_iter().map(|task| task.0).collect();
+        self.inner
+            .write
+            .rows(
+                "SELECT release_tasks($1, $2, $3)",
+                &[(&self.inner.clock.get(), Type::INT8), (&worker.0, Type::INT8), (&tasks, Type::UUID_ARRAY)],
+            )
+            .await
+            .map(drop)
+    }
+
+    async fn retire_worker(&self, worker: WorkerId) -> Result<()> {
+        let sql = "UPDATE workers SET state = $2 WHERE id = $1 AND state = $3";
+        let params = [(&worker.0 as _, Type::INT8), (&DEAD as _, Type::INT2), (&ALIVE as _, Type::INT2)];
+        self.inner.write.rows(sql, &params).await.map(drop)
+    }
+
+    async fn wake_due(&self, limit: u32) -> Result<u32> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let woken: i32 = self
+            .number("SELECT wake_due($1, $2)", &[(&self.inner.clock.get(), Type::INT8), (&limit, Type::INT4)])
+            .await?;
+        Ok(woken.unsigned_abs())
+    }
+
+    async fn next_due_in(&self) -> Result<Option<u64>> {
+        let due: Option<i64> = self
+            .number(
+                "SELECT min(wake_at) - clock_ms($1) FROM tasks WHERE wake_at IS NOT NULL",
+                &[(&self.inner.clock.get(), Type::INT8)],
+            )
+            .await?;
+        Ok(due.map(|due| u64::try_from(due).unwrap_or(0)))
+    }
+
+    async fn backlog(&self) -> Result<(u64, u64)> {
+        let sql = "SELECT count(*), coalesce(clock_ms($1) - min(ready_at), 0) FROM ready";
+        let row = self.inner.read.row(sql, &[(&self.inner.clock.get(), Type::INT8)]).await?;
+        let row = row.ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?;
+        Ok((super::rows::count(&row, 0)?, u64::try_from(get::<i64>(&row, 1)?).unwrap_or(0)))
+    }
+
+    async fn now(&self) -> Result<i64> {
+        let sql = "SELECT clock_ms($1)";
+        let row = self.inner.read.row(sql, &[(&self.inner.clock.get(), Type::INT8)]).await?;
+        let row = row.ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?;
+        Ok(self.inner.clock.raise(get(&row, 0)?))
+    }
+}

@@ -1,0 +1,278 @@
+//! Tasks as rows: looking them up, listing, counting, ending and telling them.
+
+use async_trait::async_trait;
+use tokio_postgres::types::{ToSql, Type};
+
+use agenticai_domain::ids::{TaskId, TenantId};
+use agenticai_domain::inbox::InboxBody;
+use agenticai_domain::journal::{Ended, Entry};
+use agenticai_domain::task::{End, TaskStatus};
+use agenticai_domain::usage::Spend;
+
+use super::columns::label;
+use super::connection::Param;
+use super::rows::{RawTask, SpendColumns, count, get, number, status};
+use super::{PostgresStore, create, inbox};
+use crate::status::status_number;
+use crate::{
+    CreateTask, CreateTaskOutcome, DeliverOutcome, EndOutcome, Page, Result, StoreError, TaskFilter, TaskRow,
+    Tasks,
+};
+
+#[async_trait]
+impl Tasks for PostgresStore {
+    async fn create_task(&self, new: CreateTask) -> Result<CreateTaskOutcome> {
+        create::create_task(self, new).await
+    }
+
+    async fn task_by_key(&self, tenant: TenantId, key: String) -> Result<Option<(TaskRow, [u8; 32])>> {
+        create::task_by_key(self, tenant, key).await
+    }
+
+    async fn task(&self, tenant: TenantId, id: TaskId) -> Result<Option<TaskRow>> {
+        self.read_task(tenant, id).await
+    }
+
+    async fn list_tasks(
+        &self,
+        tenant: TenantId,
+        filter: TaskFilter,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> Result<Page<TaskRow>> {
+        let limit = limit.max(1);
+        let before = match cursor {
+            None => i64::MAX,
+            Some(text) => self.cursor(tenant, &text).await?,
+        };
+        let mut query = Query::default();
+        let sources: Vec<String> = query
+            .matching(tenant, &filter)
+            .into_iter()
+            .map(|source| source.page(before, i64::from(limit) + 1))
+            .collect();
+        let sql = format!(
+            "{} FROM (SELECT num FROM ({}) AS tops ORDER BY num DESC LIMIT {}) AS top JOIN tasks t ON t.num = top.num {}
+             ORDER BY t.num DESC",
+            RawTask::COLUMNS,
+            sources.join(" UNION ALL "),
+            i64::from(limit) + 1,
+            RawTask::JOINS
+        );
+        let rows = self.inner.read.rows_once(&sql, &query.params()).await?;
+        let more = rows.len() > limit as usize;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows.iter().take(limit as usize) {
+            items.push(RawTask::read(row)?.load(&self.inner.payloads).await?);
+        }
+        let next_cursor = if more { items.last().map(|row| row.head.id.to_string()) } else { None };
+        Ok(Page { items, next_cursor })
+    }
+
+    async fn count_tasks(&self, tenant: TenantId, filter: TaskFilter) -> Result<u64> {
+        let mut query = Query::default();
+        let counts: Vec<String> =
+            query.matching(tenant, &filter).into_iter().map(|source| source.count()).collect();
+        let row =
+            self.inner.read.rows_once(&format!("SELECT {}", counts.join(" + ")), &query.params()).await?;
+        row.first().map_or(Ok(0), |row| count(row, 0))
+    }
+
+    async fn end_task(
+        &self,
+        tenant: TenantId,
+        id: TaskId,
+        seq: u64,
+        end: End,
+        spend: Spend,
+    ) -> Result<EndOutcome> {
+        let payloads = &self.inner.payloads;
+        let outcome = payloads.keep(tenant, &end).await?;
+        let status_after = status_number(end.status());
+        let entry = payloads.keep(tenant, &Entry::Ended(Ended { end })).await?;
+        let SpendColumns { tokens: [input, output, cached, reasoning], cost } = SpendColumns::of(&spend)?;
+        let row = self
+            .inner
+            .write
+            .row(
+                "SELECT outcome, status FROM end_task($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                &[
+                    (&self.inner.clock.get(), Type::INT8),
+                    (&tenant.0, Type::UUID),
+                    (&id.0, Type::UUID),
+                    (&number(seq)?, Type::INT8),
+                    (&status_after, Type::INT2),
+                    (&entry, Type::BYTEA),
+                    (&outcome, Type::BYTEA),
+                    (&input, Type::INT8),
+                    (&output, Type::INT8),
+                    (&cached, Type::INT8),
+                    (&reasoning, Type::INT8),
+                    (&cost, Type::INT8),
+                ],
+            )
+            .await?
+            .ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?;
+        Ok(match get::<i16>(&row, 0)? {
+            0 => EndOutcome::Ended,
+            1 => EndOutcome::Overtaken,
+            2 => EndOutcome::AlreadyTerminal(status(&row, 1)?),
+            _ => EndOutcome::NotFound,
+        })
+    }
+
+    async fn deliver(
+        &self,
+        tenant: TenantId,
+        id: TaskId,
+        dedupe: String,
+        body: InboxBody,
+    ) -> Result<DeliverOutcome> {
+        inbox::deliver(self, tenant, id, dedupe, body).await
+    }
+
+    async fn orphans(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
+        // Children that have not ended are ready, held or waiting: a few among the many that have.
+        let rows = self
+            .inner
+            .read
+            .rows(
+                "SELECT n.id, c.id FROM (
+                     SELECT h.task AS num FROM held h WHERE h.parent IS NOT NULL
+                     UNION ALL
+                     SELECT r.task FROM ready r
+                     UNION ALL
+                     SELECT w.num FROM tasks w WHERE w.waiting_for IS NOT NULL AND w.parent IS NOT NULL
+                 ) AS live
+                 JOIN tasks c ON c.num = live.num AND c.parent IS NOT NULL AND c.completed_at IS NULL
+                 JOIN tasks p ON p.num = c.parent AND p.completed_at IS NOT NULL
+                 JOIN tenants n ON n.num = c.tenant LIMIT $1",
+                &[(&i64::from(limit), Type::INT8)],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((TenantId(get(row, 0)?), TaskId(get(row, 1)?)))).collect()
+    }
+}
+
+impl PostgresStore {
+    pub(super) async fn read_task(&self, tenant: TenantId, id: TaskId) -> Result<Option<TaskRow>> {
+        let sql =
+            format!("{} FROM tasks t {} WHERE t.id = $1 AND n.id = $2", RawTask::COLUMNS, RawTask::JOINS);
+        let found = self.inner.read.row(&sql, &[(&id.0, Type::UUID), (&tenant.0, Type::UUID)]).await?;
+        match found {
+            None => Ok(None),
+            Some(row) => Ok(Some(RawTask::read(&row)?.load(&self.inner.payloads).await?)),
+        }
+    }
+
+    /// The place of the last task of the page before. A number would tell a tenant how many others create.
+    async fn cursor(&self, tenant: TenantId, text: &str) -> Result<i64> {
+        let no_cursor =
+            || StoreError::Refused(format!("`{text}` is no cursor of this list: leave it out to begin anew"));
+        let id: TaskId = text.parse().map_err(|_| no_cursor())?;
+        let sql =
+            "SELECT t.num FROM tasks t JOIN tenants n ON n.num = t.tenant WHERE t.id = $1 AND n.id = $2";
+        let row = self.inner.read.row(sql, &[(&id.0, Type::UUID), (&tenant.0, Type::UUID)]).await?;
+        get(&row.ok_or_else(no_cursor)?, 0)
+    }
+}
+
+/// The parameters of a statement that is put together.
+#[derive(Default)]
+struct Query(Vec<(Box<dyn ToSql + Sync + Send>, Type)>);
+
+/// One place where matching tasks are found: `from` binds `m` to rows of tasks.
+struct Source {
+    from: String,
+    condition: String,
+    /// Whether `from` is a list of agents, for each of which tasks are read by number.
+    by_agent: bool,
+}
+
+impl Query {
+    fn bind(&mut self, value: impl ToSql + Sync + Send + 'static, kind: Type) -> String {
+        self.0.push((Box::new(value), kind));
+        format!("${}", self.0.len())
+    }
+
+    fn params(&self) -> Vec<Param<'_>> {
+        self.0
+            .iter()
+            .map(|(value, kind)| -> Param<'_> { (value.as_ref() as &(dyn ToSql + Sync), kind.clone()) })
+            .collect()
+    }
+
+    /// Where the tasks of a filter are found. What is ready and what is held are tables of their own, small whatever
+    /// has ended; the others are read by agent, newest first.
+    fn matching(&mut self, tenant: TenantId, filter: &TaskFilter) -> Vec<Source> {
+        let tenant = format!("(SELECT num FROM tenants WHERE id = {})", self.bind(tenant.0, Type::UUID));
+        let mut shared = String::new();
+        if let Some(parent) = filter.parent {
+            let parent = self.bind(parent.0, Type::UUID);
+            shared.push_str(&format!(" AND m.parent = (SELECT num FROM tasks WHERE id = {parent})"));
+        }
+        if !filter.metadata.is_empty() {
+            let labels: Vec<String> = filter.metadata.iter().map(|(key, value)| label(key, value)).collect();
+            let labels = self.bind(labels, Type::TEXT_ARRAY);
+            shared.push_str(&format!(" AND m.labels @> {labels}"));
+        }
+        let agent = filter.agent.map(|agent| self.bind(agent.0, Type::UUID));
+        let of_agent = agent.as_ref().map_or(String::new(), |agent| {
+            format!(" AND m.agent = (SELECT num FROM agents WHERE id = {agent})")
+        });
+        let wanted = |status| filter.status.is_empty() || filter.status.contains(&status);
+        let mut sources = Vec::new();
+        for (status, table) in [(TaskStatus::Pending, "ready"), (TaskStatus::Running, "held")] {
+            if wanted(status) {
+                sources.push(Source {
+                    from: format!("{table} q JOIN tasks m ON m.num = q.task"),
+                    condition: format!("q.tenant = {tenant} AND m.status = 0{shared}{of_agent}"),
+                    by_agent: false,
+                });
+            }
+        }
+        let settled = [TaskStatus::Waiting, TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled];
+        let settled: Vec<i16> = settled.into_iter().filter(|s| wanted(*s)).map(status_number).collect();
+        if !settled.is_empty() {
+            let waiting = match settled.as_slice() {
+                [2] => " AND m.waiting_for IS NOT NULL",
+                _ => "",
+            };
+            let settled = self.bind(settled, Type::INT2_ARRAY);
+            let only = agent.map_or(String::new(), |agent| format!(" AND g.id = {agent}"));
+            sources.push(Source {
+                from: format!("agents g WHERE g.tenant = {tenant}{only}"),
+                condition: format!("m.status = ANY ({settled}){waiting}{shared}"),
+                by_agent: true,
+            });
+        }
+        sources
+    }
+}
+
+impl Source {
+    /// The newest `limit` below `before`.
+    fn page(&self, before: i64, limit: i64) -> String {
+        let Self { from, condition, by_agent } = self;
+        match by_agent {
+            true => format!(
+                "SELECT m.num FROM (SELECT g.num FROM {from}) AS g CROSS JOIN LATERAL (
+                     SELECT m.num FROM tasks m WHERE m.agent = g.num AND m.num < {before} AND {condition}
+                     ORDER BY m.num DESC LIMIT {limit}) AS m"
+            ),
+            false => format!(
+                "(SELECT m.num FROM {from} WHERE m.num < {before} AND {condition} ORDER BY m.num DESC LIMIT {limit})"
+            ),
+        }
+    }
+
+    fn count(&self) -> String {
+        let Self { from, condition, by_agent } = self;
+        match by_agent {
+            true => format!(
+                "(SELECT count(*) FROM (SELECT g.num FROM {from}) AS g JOIN tasks m ON m.agent = g.num WHERE {condition})"
+            ),
+            false => format!("(SELECT count(*) FROM {from} WHERE {condition})"),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+-- Creating tasks, telling them things, waking and ending them. The order of locks is the same everywhere: worker,
+-- idempotency keys, tasks by number (a parent's is lower than its children's), everything else.
+--
+-- Plans are made while tables are empty and kept while they grow, so plans that read whole tables are ruled out, and so
+-- is compiling a plan, which the costs of what is ruled out would call for. That leaves nested loops, in which two lists
+-- must never be joined with each other: a batch would cost its square. So lists of one length are unnested side by side,
+-- and what was found about their members is looked up by place.
+
+-- Inserts tasks that refer to what exists, ready at once; `wanted` (NULL: all) says which of them. Answers the ids of
+-- those that were not there before.
+CREATE FUNCTION insert_tasks(
+    at bigint, p_format smallint, wanted boolean[], p_id uuid[], p_tenant uuid[], p_agent uuid[], p_version int[],
+    p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
+    p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
+) RETURNS uuid[] LANGUAGE sql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+    WITH made AS (
+        INSERT INTO tasks (id, bucket, tenant, agent, agent_version, priority, depth, format, created_at, deadline_at,
+                           parent, parent_step, created_by, traceparent, metadata, labels, input)
+        SELECT c.id, coalesce(p.bucket, bucket_of(at)), t.num, a.num, c.version, c.priority, c.depth, p_format, at,
+               -- A time-out beyond the end of time is none.
+               CASE WHEN c.timeout <= 9223372036854775807 - at THEN at + c.timeout END,
+               p.num, c.parent_step, c.created_by, c.traceparent, c.metadata, string_to_array(c.labels, E'\x1f'), c.input
+        FROM unnest(p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent, p_parent_step, p_depth,
+                    p_created_by, p_traceparent, p_metadata, p_labels, p_input) WITH ORDINALITY
+             AS c(id, tenant, agent, version, priority, timeout, parent, parent_step, depth, created_by, traceparent,
+                  metadata, labels, input, i)
+        JOIN tenants t ON t.id = c.tenant
+        JOIN agents a ON a.id = c.agent AND a.tenant = t.num
+        JOIN agent_versions v ON v.agent = a.num AND v.version = c.version
+        LEFT JOIN tasks p ON p.id = c.parent AND p.tenant = t.num
+        WHERE (wanted IS NULL OR wanted[c.i]) AND (c.parent IS NULL OR p.num IS NOT NULL)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING num, id, tenant, priority, format
+    ), queued AS (
+        INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
+        SELECT num, tenant, priority, format, 0, at FROM made
+    )
+    SELECT array_agg(id) FROM made
+$$;
+
+-- Creates a batch of tasks, each for itself. `outcome`: 0 created, 1 the same request made `existing` before, 2 another
+-- body came under the key, whose task is `existing`, 3 refused for the reason in `note`.
+CREATE FUNCTION create_tasks(
+    floor bigint, p_format smallint, p_key bytea[], p_body bytea[], p_id uuid[], p_tenant uuid[], p_agent uuid[],
+    p_version int[], p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
+    p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
+) RETURNS TABLE (idx int, outcome smallint, at bigint, agent_name text, existing uuid, note text) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    now_ms bigint;
+    keys int;
+    won uuid[];
+    wanted boolean[];
+    made uuid[];
+BEGIN
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    SELECT count(*) INTO keys FROM unnest(p_key) AS k WHERE k IS NOT NULL;
+    IF keys > 0 THEN
+        -- Sorted, or two batches with the same keys would wait for each other. Keys of others that are being committed
+        -- are waited for here.
+        WITH claimed AS (
+            INSERT INTO idempotency (tenant, key, body, task)
+            SELECT t.num, c.key, c.body, c.id
+            FROM unnest(p_key, p_body, p_id, p_tenant, p_agent, p_version, p_parent)
+                 AS c(key, body, id, tenant, agent, version, parent)
+            JOIN tenants t ON t.id = c.tenant
+            JOIN agents a ON a.id = c.agent AND a.tenant = t.num
+            JOIN agent_versions v ON v.agent = a.num AND v.version = c.version
+            WHERE c.key IS NOT NULL
+              AND (c.parent IS NULL OR EXISTS (SELECT FROM tasks p WHERE p.id = c.parent AND p.tenant = t.num))
+              AND NOT EXISTS (SELECT FROM tasks o WHERE o.id = c.id AND o.tenant <> t.num)
+            ORDER BY t.num, c.key, c.id
+            ON CONFLICT DO NOTHING
+            RETURNING task
+        )
+        SELECT array_agg(task) INTO won FROM claimed;
+        IF cardinality(won) IS DISTINCT FROM keys THEN
+            SELECT array_agg(coalesce(c.key IS NULL OR c.id = ANY (won), false) ORDER BY c.i) INTO wanted
+            FROM unnest(p_key, p_id) WITH ORDINALITY AS c(key, id, i);
+        END IF;
+    END IF;
+    now_ms := clock_ms(floor);
+    made := insert_tasks(now_ms, p_format, wanted, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent,
+                         p_parent_step, p_depth, p_created_by, p_traceparent, p_metadata, p_labels, p_input);
+    IF cardinality(made) = cardinality(p_id) THEN
+        RETURN QUERY
+        SELECT c.i::int, 0::smallint, now_ms, a.name, c.id, NULL::text
+        FROM unnest(p_id, p_agent) WITH ORDINALITY AS c(id, agent, i) JOIN agents a ON a.id = c.agent;
+        RETURN;
+    END IF;
+    -- Whoever lost a key is told the winner, which only a new statement can see.
+    RETURN QUERY
+    SELECT c.i::int,
+           (CASE WHEN k.task <> c.id THEN CASE WHEN k.body = c.body THEN 1 ELSE 2 END
+                 WHEN c.id = ANY (made) THEN 0
+                 WHEN o.tenant = t.num THEN 1
+                 ELSE 3 END)::smallint,
+           now_ms, a.name, coalesce(k.task, c.id),
+           CASE WHEN t.num IS NULL THEN format('there is no tenant %s', c.tenant)
+                WHEN v.agent IS NULL THEN format('there is no version %s of agent %s', c.version, c.agent)
+                WHEN o.tenant <> t.num THEN format('the id %s cannot be used', c.id)
+                ELSE format('there is no parent task %s', c.parent) END
+    FROM unnest(p_id, p_key, p_body, p_tenant, p_agent, p_version, p_parent) WITH ORDINALITY
+         AS c(id, key, body, tenant, agent, version, parent, i)
+    LEFT JOIN tenants t ON t.id = c.tenant
+    LEFT JOIN agents a ON a.id = c.agent AND a.tenant = t.num
+    LEFT JOIN agent_versions v ON v.agent = a.num AND v.version = c.version
+    LEFT JOIN tasks o ON o.id = c.id
+    LEFT JOIN idempotency k ON k.tenant = t.num AND k.key = c.key;
+END
+$$;
+
+-- Makes waiting tasks ready. The caller has locked their rows.
+CREATE FUNCTION wake_tasks(at bigint, nums bigint[]) RETURNS void LANGUAGE sql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+    WITH woken AS (
+        UPDATE tasks SET status = 0, wake_at = NULL, waiting_for = NULL
+        WHERE num = ANY (nums) AND status = 2
+        RETURNING num, tenant, priority, format, epoch, started_at
+    )
+    INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, started_at)
+    SELECT num, tenant, priority, format, epoch, at, started_at FROM woken
+$$;
+
+-- Tells parents that children have ended, and wakes those that wait. The caller has locked the parents' rows and ended
+-- the children, each of which ends once.
+CREATE FUNCTION tell_parents(at bigint, children bigint[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    told bigint[];
+BEGIN
+    WITH said AS (
+        INSERT INTO inbox (task, id, at, child, tenant, bucket, dedupe)
+        SELECT p.num, p.inbox_seq + row_number() OVER (PARTITION BY p.num ORDER BY c.num), at, c.num, p.tenant, p.bucket,
+               convert_to('child:' || c.id, 'UTF8')
+        FROM tasks c JOIN tasks p ON p.num = c.parent
+        WHERE c.num = ANY (children) AND p.status <= 2
+        RETURNING task
+    ), counted AS (
+        SELECT task, count(*) AS n FROM said GROUP BY task
+    ), raised AS (
+        UPDATE tasks SET inbox_seq = inbox_seq + n FROM counted WHERE num = counted.task RETURNING num
+    )
+    SELECT array_agg(num) INTO told FROM raised;
+    IF told IS NOT NULL THEN
+        PERFORM wake_tasks(at, told);
+    END IF;
+END
+$$;
+
+-- Puts a message into a task's inbox. `outcome`: 0 delivered, 1 delivered before, 2 the task has ended with `status`,
+-- 3 there is no such task.
+CREATE FUNCTION deliver(floor bigint, p_tenant uuid, p_task uuid, p_dedupe bytea, p_body bytea,
+                        OUT outcome smallint, OUT status smallint) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    t record;
+    at bigint;
+BEGIN
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.inbox_seq, tasks.status INTO t
+    FROM tasks JOIN tenants ON tenants.num = tasks.tenant
+    WHERE tasks.id = p_task AND tenants.id = p_tenant FOR NO KEY UPDATE OF tasks;
+    IF NOT FOUND THEN
+        outcome := 3;
+    ELSIF EXISTS (SELECT FROM inbox WHERE task = t.num AND dedupe = p_dedupe AND bucket = t.bucket) THEN
+        outcome := 1;
+    ELSIF t.status > 2 THEN
+        outcome := 2;
+        status := t.status;
+    ELSE
+        at := clock_ms(floor);
+        INSERT INTO inbox (task, id, at, tenant, bucket, dedupe, body)
+        VALUES (t.num, t.inbox_seq + 1, at, t.tenant, t.bucket, p_dedupe, p_body);
+        UPDATE tasks SET inbox_seq = inbox_seq + 1 WHERE num = t.num;
+        IF t.status = 2 THEN
+            PERFORM wake_tasks(at, ARRAY[t.num]);
+        END IF;
+        outcome := 0;
+    END IF;
+END
+$$;
+
+-- Ends a task from outside at `p_seq`. `outcome`: 0 ended, 1 another entry took the seq, 2 it had ended with `status`,
+-- 3 there is no such task.
+CREATE FUNCTION end_task(floor bigint, p_tenant uuid, p_task uuid, p_seq bigint, p_status smallint, p_entry bytea,
+                         p_outcome bytea, s_input bigint, s_output bigint, s_cached bigint, s_reasoning bigint, s_cost bigint,
+                         OUT outcome smallint, OUT status smallint) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    t record;
+    at bigint;
+    before int;
+    e int;
+    started bigint;
+BEGIN
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    -- The parent first: its number is lower.
+    PERFORM 1 FROM tasks WHERE num = (SELECT parent FROM tasks WHERE id = p_task) FOR NO KEY UPDATE;
+    SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.parent, tasks.status, tasks.epoch, tasks.started_at INTO t
+    FROM tasks JOIN tenants ON tenants.num = tasks.tenant
+    WHERE tasks.id = p_task AND tenants.id = p_tenant FOR NO KEY UPDATE OF tasks;
+    IF NOT FOUND THEN
+        outcome := 3;
+        RETURN;
+    ELSIF t.status > 2 THEN
+        outcome := 2;
+        status := t.status;
+        RETURN;
+    END IF;
+    SELECT epoch INTO before FROM journal WHERE task = t.num AND seq = p_seq - 1 AND bucket = t.bucket;
+    IF p_seq < 1 OR (p_seq > 1 AND NOT FOUND) THEN
+        outcome := 1;
+        RETURN;
+    END IF;
+    at := clock_ms(floor);
+    -- A worker's entry for this seq that is being committed is waited for here.
+    INSERT INTO journal (task, seq, at, tenant, bucket, epoch, entry)
+    SELECT t.num, p_seq, at, t.tenant, t.bucket,
+           greatest(before, t.epoch, (SELECT epoch FROM held WHERE id = p_task), (SELECT epoch FROM ready WHERE task = t.num)),
+           p_entry
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        outcome := 1;
+        RETURN;
+    END IF;
+    -- A task that does not wait is held or ready, and may be on its way from the one to the other.
+    e := t.epoch;
+    started := t.started_at;
+    IF t.status = 0 THEN
+        LOOP
+            DELETE FROM ready WHERE task = t.num RETURNING epoch, started_at INTO e, started;
+            EXIT WHEN FOUND;
+            DELETE FROM held WHERE id = p_task RETURNING epoch, started_at INTO e, started;
+            EXIT WHEN FOUND;
+        END LOOP;
+    END IF;
+    UPDATE tasks SET status = p_status, last_seq = p_seq, outcome = p_outcome, completed_at = at, wake_at = NULL,
+        waiting_for = NULL, epoch = e, started_at = started, input_tokens = s_input, output_tokens = s_output,
+        cached_tokens = s_cached, reasoning_tokens = s_reasoning, cost = s_cost
+    WHERE num = t.num;
+    IF t.parent IS NOT NULL THEN
+        PERFORM tell_parents(at, ARRAY[t.num]);
+    END IF;
+    outcome := 0;
+END
+$$;
+
+-- Makes up to `most` waiting tasks ready whose time has come.
+CREATE FUNCTION wake_due(floor bigint, most int) RETURNS int LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+    at bigint := clock_ms(floor);
+    due bigint[];
+BEGIN
+    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    SELECT array_agg(num) INTO due FROM (
+        SELECT num FROM tasks WHERE wake_at <= at ORDER BY wake_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ) AS waiting;
+    IF due IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM wake_tasks(at, due);
+    RETURN cardinality(due);
+END
+$$;
