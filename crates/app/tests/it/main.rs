@@ -12,5 +12,6 @@ mod exits;
 mod people;
 mod proxy;
 mod run;
+mod schedules;
 mod secrets;
 mod up;
