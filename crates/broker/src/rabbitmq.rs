@@ -204,8 +204,7 @@ impl RabbitMqLink {
         Err("the server has cancelled the consumer of hints".into())
     }
 
-    /// Finds out when the server is gone: one that is frozen ends no connection, and one without memory or disk reads
-    /// nothing more from those who publish.
+    /// Finds out when the server is gone: one that is frozen ends no connection.
     async fn tend(&self, connection: &Connection, channel: &Channel) -> Result<Infallible, ConnectError> {
         loop {
             tokio::select! {
