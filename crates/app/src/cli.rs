@@ -129,6 +129,9 @@ pub struct Worker {
     /// Tasks advanced at the same time [default: 256]
     #[arg(long, value_name = "N")]
     pub concurrency: Option<String>,
+    /// Take only tasks that crash workers, under this name, one at a time, and end when there are none
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub suspects: Option<String>,
     /// What every role has.
     #[command(flatten)]
     pub operators: Operators,

@@ -218,6 +218,8 @@ pub mod codes {
     pub const CANCELLED: &str = "cancelled";
     /// The journal cannot be read; nothing is guessed.
     pub const JOURNAL_CORRUPT: &str = "journal_corrupt";
+    /// It crashes the workers that it is given to.
+    pub const POISON: &str = "poison";
     /// Agents called agents too deep.
     pub const TOO_DEEP: &str = "too_deep";
 }

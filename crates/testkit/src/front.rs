@@ -77,7 +77,9 @@ front! {
         observe_workers() -> Vec<Observed>;
         mark_dead(worker: WorkerId, beats: i64) -> bool;
         take_over(limit: u32) -> u32;
-        claim(worker: WorkerId, limit: u32) -> Vec<Claimed>;
+        claim(worker: WorkerId, wanted: Wanted) -> Vec<Claimed>;
+        suspects() -> Suspects;
+        crashed_alone(name: String) -> ();
         release(worker: WorkerId, tasks: Vec<TaskId>) -> ();
         retire_worker(worker: WorkerId) -> ();
         wake_due(limit: u32) -> u32;

@@ -6,6 +6,7 @@
 //! of its own, which needs no lease.
 
 mod agents;
+mod apart;
 mod appender;
 mod clock;
 mod drive;
@@ -13,10 +14,12 @@ mod lease;
 mod metrics;
 mod patience;
 mod perform;
+mod places;
 pub mod schedules;
 mod sweeps;
 mod worker;
 
+pub use apart::Apart;
 pub use metrics::WorkerMetrics;
 pub use perform::{ModelJob, Performer, RealPerformer, TokenSinkOf, ToolJob};
 pub use worker::{Stop, Worker, WorkerConfig};

@@ -50,7 +50,10 @@ pub async fn perform(cli: Cli) -> Result {
     match cli.command {
         Command::Up(_) => up::perform(&context).await,
         Command::Api(_) => cluster::run(&context, Role::Api).await,
-        Command::Worker(_) => cluster::run(&context, Role::Worker).await,
+        Command::Worker(worker) => match worker.suspects.clone() {
+            Some(name) => cluster::suspects(&context, name).await,
+            None => cluster::run(&context, Role::Worker).await,
+        },
         Command::Scheduler(_) => cluster::run(&context, Role::Scheduler).await,
         Command::Migrate(args) => migrate::perform(&context, args).await,
         Command::Admin(args) => admin::perform(&context, args).await,

@@ -13,7 +13,7 @@ use agenticai_worker::{WorkerMetrics, schedules};
 
 use super::choice::Choice;
 use super::identity::{Owner, owner};
-use super::parts::{Reach, Workshop, api_state, performers};
+use super::parts::{Post, Reach, Workshop, api_state, performers};
 use super::store_metrics::StoreMetrics;
 use super::{StartError, assistant};
 use crate::commands::Context;
@@ -59,7 +59,15 @@ pub async fn assemble(
     });
     // It holds nothing that has to be handed back: it ends wherever a stop finds it.
     tokio::spawn(schedules::run(Arc::clone(&store), Arc::clone(&broker), closing.clone()));
-    let work = Workshop::start("up", settings, drain, store, broker, &performers, worker_metrics);
+    let work = Workshop::start(
+        Post::ordinary("up", None),
+        settings,
+        drain,
+        store,
+        broker,
+        &performers,
+        worker_metrics,
+    );
     let parts = Parts { owner, work, choice: performers.choice, store: sqlite };
     Ok((parts, agenticai_server::router(state)))
 }

@@ -5,6 +5,7 @@
 mod home;
 
 mod certificates;
+mod cluster;
 mod configuration;
 mod durable;
 mod exits;

@@ -196,8 +196,9 @@ impl Front for Broken {
             _ => self.sound.mark_dead(worker, beats).await,
         }
     }
-    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
-        let mut claimed = self.sound.claim(worker, limit).await?;
+    async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
+        let limit = wanted.limit;
+        let mut claimed = self.sound.claim(worker, wanted).await?;
         let mut seen = self.seen();
         if self.fault == Fault::ClaimedTwice {
             let room = limit as usize - claimed.len();
