@@ -20,7 +20,6 @@ const WAITS: i16 = 1;
 const ENDS: i16 = 2;
 
 /// A run whose payloads are ready to be written.
-#[derive(Clone)]
 struct PreparedRun {
     task: TaskId,
     epoch: u32,
@@ -63,7 +62,7 @@ pub(super) async fn append(
         let (now, later) = prepared.into_iter().partition(|(_, run)| tasks.insert(run.task));
         prepared = later;
         let (places, runs): (Vec<usize>, Vec<PreparedRun>) = Vec::into_iter(now).unzip();
-        for (place, outcome) in places.into_iter().zip(store.apart(worker, runs).await?) {
+        for (place, outcome) in places.into_iter().zip(store.apart(worker, &runs).await?) {
             outcomes[place] = outcome;
         }
     }
@@ -145,12 +144,11 @@ impl PostgresStore {
     }
 
     /// Commits runs. Where the database refuses their data, they are halved until the one that is refused stands alone.
-    async fn apart(&self, worker: WorkerId, runs: Vec<PreparedRun>) -> Result<Vec<AppendOutcome>> {
-        match self.commit(worker, &runs).await {
+    async fn apart(&self, worker: WorkerId, runs: &[PreparedRun]) -> Result<Vec<AppendOutcome>> {
+        match self.commit(worker, runs).await {
             Err(StoreError::Refused(why)) if runs.len() == 1 => Ok(vec![AppendOutcome::Refused(why)]),
             Err(StoreError::Refused(_)) => {
-                let mut first = runs;
-                let second = first.split_off(first.len() / 2);
+                let (first, second) = runs.split_at(runs.len() / 2);
                 let mut outcomes = Box::pin(self.apart(worker, first)).await?;
                 outcomes.extend(Box::pin(self.apart(worker, second)).await?);
                 Ok(outcomes)
@@ -224,7 +222,7 @@ struct RunColumns<'a> {
     other_place: Vec<i32>,
     other_entry: Vec<&'a [u8]>,
     child_run: Vec<i32>,
-    children: TaskColumns,
+    children: TaskColumns<'a>,
 }
 
 impl<'a> RunColumns<'a> {
@@ -255,7 +253,7 @@ impl<'a> RunColumns<'a> {
             }
             for child in &run.children {
                 columns.child_run.push(place);
-                columns.children.push(child.clone());
+                columns.children.push(child);
             }
         }
         columns
