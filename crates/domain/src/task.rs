@@ -294,6 +294,9 @@ pub struct TaskHead {
     pub traceparent: Option<String>,
 }
 
+/// The priority where nothing is said; 10 is the most urgent.
+pub const DEFAULT_PRIORITY: u8 = 5;
+
 /// A task to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTask {

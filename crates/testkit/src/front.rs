@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use agenticai_domain::ids::{AgentId, StepId, TaskId, TenantId};
+use agenticai_domain::ids::{AgentId, ScheduleId, StepId, TaskId, TenantId};
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
 use agenticai_domain::journal::Recorded;
 use agenticai_domain::outcome::ToolOutcome;
+use agenticai_domain::schedule::Firing;
 use agenticai_domain::spec::AgentVersion;
 use agenticai_domain::task::{End, TaskStatus};
 use agenticai_domain::usage::Spend;
@@ -85,5 +86,18 @@ front! {
         next_due_in() -> Option<u64>;
         backlog() -> (u64, u64);
         now() -> i64;
+    }
+    Schedules {
+        create_schedule(new: NewSchedule) -> PutSchedule;
+        change_schedule(tenant: TenantId, id: ScheduleId, change: ChangeSchedule) -> PutSchedule;
+        schedule(tenant: TenantId, which: ScheduleSelector) -> Option<ScheduleRow>;
+        list_schedules(tenant: TenantId, cursor: Option<String>, limit: u32) -> Page<ScheduleRow>;
+        delete_schedule(tenant: TenantId, which: ScheduleSelector) -> bool;
+        firings(tenant: TenantId, schedule: ScheduleId, limit: u32) -> Vec<Firing>;
+        due_schedules(limit: u32) -> Vec<ScheduleRow>;
+        next_occurrence_in() -> Option<u64>;
+        fire(fire: Fire) -> FireOutcome;
+        queued_firings(limit: u32) -> Vec<QueuedFiring>;
+        start_queued(tenant: TenantId, schedule: ScheduleId, firing: NewFiring) -> Option<Firing>;
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`Worker::run`] holds one lease at a time. Under it run: the heartbeat (a thread of its own), the claimer, one
 //! driver per task ([`drive`]), and the sweeps that any worker may do: dead workers, due timers, orphans. What a
-//! worker holds in memory is a cache of the journal: losing it costs a replay and nothing else.
+//! worker holds in memory is a cache of the journal: losing it costs a replay and nothing else. [`schedules`] is a loop
+//! of its own, which needs no lease.
 
 mod agents;
 mod apart;
@@ -14,6 +15,7 @@ mod metrics;
 mod patience;
 mod perform;
 mod places;
+pub mod schedules;
 mod sweeps;
 mod worker;
 

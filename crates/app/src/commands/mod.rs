@@ -8,8 +8,10 @@ mod dialogue;
 pub mod doctor;
 mod finish;
 mod follow;
+mod input;
 pub mod migrate;
 pub mod run;
+pub mod schedule;
 pub mod task;
 pub mod up;
 
@@ -58,6 +60,7 @@ pub async fn perform(cli: Cli) -> Result {
         Command::Run(args) => run::perform(&context, args).await,
         Command::Agent(args) => agent::perform(&context, args).await,
         Command::Task(args) => task::perform(&context, args).await,
+        Command::Schedule(args) => schedule::perform(&context, args).await,
         Command::Config(crate::cli::Config::Show) => config::show(&context),
         Command::Config(_) | Command::Completions { .. } | Command::Doctor => Ok(crate::exit::Exit::Ok),
     }

@@ -97,7 +97,7 @@ pub struct Post {
 impl Post {
     /// An ordinary worker of this process. `role` begins its name.
     pub fn ordinary(role: &str, apart: Option<Arc<dyn Apart>>) -> Self {
-        Self { name: format!("{role}-{}", std::process::id()), suspects_only: false, apart }
+        Self { name: format!("{role}-{}{}", host(), std::process::id()), suspects_only: false, apart }
     }
 }
 
@@ -180,4 +180,15 @@ pub fn work_ended(ended: std::result::Result<(), String>) -> Failure {
         Ok(()) => Failure::failed("the worker has ended although nobody stopped it"),
         Err(error) => Failure::failed(format!("the worker cannot go on: {error}")),
     }
+}
+
+/// The name of this machine with a dash behind it: in a cluster of pods every process has the number 1.
+fn host() -> String {
+    #[cfg(unix)]
+    {
+        let name = rustix::system::uname();
+        format!("{}-", name.nodename().to_string_lossy())
+    }
+    #[cfg(not(unix))]
+    String::new()
 }

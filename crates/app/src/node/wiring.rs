@@ -9,7 +9,7 @@ use agenticai_agent::tools::Tools;
 use agenticai_broker::{Broker, MemoryBroker};
 use agenticai_store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use agenticai_store::{AgentSelector, NewAgentVersion, Store};
-use agenticai_worker::WorkerMetrics;
+use agenticai_worker::{WorkerMetrics, schedules};
 
 use super::choice::Choice;
 use super::identity::{Owner, owner};
@@ -57,6 +57,8 @@ pub async fn assemble(
         worker_metrics.register(registry);
         registry.register_collector(Box::new(StoreMetrics(sqlite.clone())));
     });
+    // It holds nothing that has to be handed back: it ends wherever a stop finds it.
+    tokio::spawn(schedules::run(Arc::clone(&store), Arc::clone(&broker), closing.clone()));
     let work = Workshop::start(
         Post::ordinary("up", None),
         settings,
