@@ -256,7 +256,7 @@ fn every_planted_violation_is_found() {
             (place.ended, place.waits, place.unheard) = (false, true, vec!["go".into()]);
         }),
         ("a stream repeats an entry", Rule::StreamAsJournaled, |e| e.watched[0].ids.insert(3, 3)),
-        ("a stream loses an entry", Rule::StreamAsJournaled, |e| drop(e.watched[0].ids.pop())),
+        ("a stream loses an entry", Rule::StreamAsJournaled, |e| e.watched[0].ids.truncate(7)),
     ];
     for (what, rule, plant) in plants {
         let mut evidence = sound();

@@ -52,7 +52,10 @@ impl Stage {
     /// Waits until every task has ended, and gathers what is to be judged: the tables last, when workers had the time to
     /// mend what is left.
     pub async fn rest(self, accepted: Vec<Accepted>) -> anyhow::Result<(Ended, Evidence)> {
-        come_to_rest(&self.api).await?;
+        if let Err(error) = come_to_rest(&self.api).await {
+            keep(&self.cluster, &self.dir);
+            return Err(error);
+        }
         let sums = self.meters.stop().await?;
         self.stub.sync_log()?;
         let tasks = self.api.tasks("").await?;
@@ -101,10 +104,15 @@ impl Ended {
         if faults.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.cluster.dump(&self.dir.join("database.sql")) {
-            println!("  the database could not be kept: {error:#}");
-        }
+        keep(&self.cluster, &self.dir);
         anyhow::bail!("{} faults in {what}; evidence in {}", faults.len(), self.dir.display());
+    }
+}
+
+/// Keeps the database beside the logs.
+fn keep(cluster: &Cluster, dir: &Path) {
+    if let Err(error) = cluster.dump(&dir.join("database.sql")) {
+        println!("  the database could not be kept: {error:#}");
     }
 }
 
