@@ -85,6 +85,7 @@ front! {
         retire_worker(worker: WorkerId) -> ();
         wake_due(limit: u32) -> u32;
         next_due_in() -> Option<u64>;
+        ready_by_priority() -> Vec<ReadyClass>;
         backlog() -> (u64, u64);
         now() -> i64;
     }

@@ -84,7 +84,11 @@ impl Up {
         self.spawn()?;
         let (http, url) = (Http::default(), format!("{}/health/ready", self.url()));
         let ready = self.process.ready(async || http.expect_ready(&url).await).await;
-        ready.inspect_err(|_| self.process.reap())?;
+        if ready.is_err() {
+            // What has ended by itself is forgotten, so that it can be started again.
+            let _ = self.process.kill_9();
+        }
+        ready?;
         Ok(started.elapsed())
     }
 

@@ -7,8 +7,10 @@ use uuid::Uuid;
 use agenticai_domain::ids::{TaskId, TenantId};
 
 use super::PostgresStore;
-use super::rows::{ALIVE, DEAD, get};
-use crate::{Beat, Claimed, Leases, Observed, Result, StoreError, Suspects, Wanted, WorkerId, WorkerInfo};
+use super::rows::{ALIVE, DEAD, count, get, small};
+use crate::{
+    Beat, Claimed, Leases, Observed, ReadyClass, Result, StoreError, Suspects, Wanted, WorkerId, WorkerInfo,
+};
 
 impl PostgresStore {
     async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
@@ -161,11 +163,14 @@ impl Leases for PostgresStore {
         Ok(due.map(|due| u64::try_from(due).unwrap_or(0)))
     }
 
-    async fn backlog(&self) -> Result<(u64, u64)> {
-        let sql = "SELECT count(*), coalesce(clock_ms($1) - min(ready_at), 0) FROM ready";
-        let row = self.inner.read.row(sql, &[(&self.inner.clock.get(), Type::INT8)]).await?;
-        let row = row.ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?;
-        Ok((super::rows::count(&row, 0)?, u64::try_from(get::<i64>(&row, 1)?).unwrap_or(0)))
+    async fn ready_by_priority(&self) -> Result<Vec<ReadyClass>> {
+        let sql = "SELECT priority::int, count(*), clock_ms($1) - min(ready_at) FROM ready GROUP BY priority";
+        let rows = self.inner.read.rows(sql, &[(&self.inner.clock.get(), Type::INT8)]).await?;
+        let class = |row: &tokio_postgres::Row| {
+            let oldest_ms = u64::try_from(get::<i64>(row, 2)?).unwrap_or(0);
+            Ok(ReadyClass { priority: small(row, 0)?, tasks: count(row, 1)?, oldest_ms })
+        };
+        rows.iter().map(class).collect()
     }
 
     async fn now(&self) -> Result<i64> {
