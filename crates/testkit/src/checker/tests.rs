@@ -328,6 +328,7 @@ fn a_durable_job_ends_with_its_call() {
             journal,
         }],
         calls: vec![call("charge", id, CHARGE, 2, Some(8))],
+        watched: Vec::new(),
         ..sound()
     };
     evidence.accepted = vec![Accepted { key: "k".into(), ids: vec![id] }];

@@ -24,8 +24,8 @@ async fn batches_with_the_same_keys_in_another_order_do_not_deadlock() {
     let holder = Holder::hold(
         &options,
         &format!(
-            "INSERT INTO idempotency (tenant, key, body, task)
-             SELECT num, convert_to('first', 'UTF8'), '', gen_random_uuid() FROM tenants WHERE id = '{tenant}'"
+            "INSERT INTO idempotency (tenant, key, body, task, bucket)
+             SELECT num, convert_to('first', 'UTF8'), '', gen_random_uuid(), bucket_of(clock_ms(0)) FROM tenants WHERE id = '{tenant}'"
         ),
     )
     .await;
