@@ -116,6 +116,8 @@ pub trait Leases {
     /// Declares the live workers of a name dead that were seen to crash with a suspect as their only task: that task is
     /// poison. Nothing where there are none.
     async fn crashed_alone(&self, name: String) -> Result<()>;
+    /// Every task that the worker holds. A claim or a release whose answer was lost makes it more than the worker knows.
+    async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>>;
     /// Hands tasks back: ready again, their epoch raised.
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()>;
     /// Ends an incarnation that holds nothing any more.

@@ -80,6 +80,7 @@ front! {
         claim(worker: WorkerId, wanted: Wanted) -> Vec<Claimed>;
         suspects() -> Suspects;
         crashed_alone(name: String) -> ();
+        held(worker: WorkerId) -> Vec<TaskId>;
         release(worker: WorkerId, tasks: Vec<TaskId>) -> ();
         retire_worker(worker: WorkerId) -> ();
         wake_due(limit: u32) -> u32;

@@ -121,6 +121,12 @@ impl Leases for PostgresStore {
         self.inner.write.rows("SELECT crashed_alone($1)", &[(&name, Type::TEXT)]).await.map(drop)
     }
 
+    async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>> {
+        let sql = "SELECT id FROM held WHERE worker = $1";
+        let rows = self.inner.write.rows(sql, &[(&worker.0, Type::INT8)]).await?;
+        rows.iter().map(|row| get(row, 0).map(TaskId)).collect()
+    }
+
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
         let tasks: Vec<Uuid> = tasks.into_iter().map(|task| task.0).collect();
         self.inner

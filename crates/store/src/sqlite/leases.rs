@@ -67,6 +67,19 @@ impl Leases for SqliteStore {
         Ok(())
     }
 
+    async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>> {
+        self.inner
+            .readers
+            .call(move |conn| {
+                let sql = "SELECT id FROM tasks
+                           WHERE tenant IN (SELECT num FROM tenants) AND status = ?1 AND owner = ?2";
+                let mut statement = conn.prepare_cached(sql)?;
+                let ids = statement.query_map(params![RUNNING, worker.0], |row| row.get(0))?;
+                ids.map(|id| Ok(TaskId(uuid::Uuid::from_bytes(id?)))).collect()
+            })
+            .await
+    }
+
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
         self.inner
             .writer
