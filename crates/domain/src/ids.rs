@@ -43,6 +43,10 @@ id!(
     /// One request to one agent version.
     TaskId
 );
+id!(
+    /// A rule that creates tasks.
+    ScheduleId
+);
 
 /// The identity of a step: fixed when its turn is committed, the same through every replay, takeover and retry.
 ///

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod inbox;
 pub mod journal;
 pub mod outcome;
+pub mod schedule;
 pub mod schema;
 pub mod spec;
 pub mod task;

@@ -218,6 +218,8 @@ pub mod codes {
     pub const CANCELLED: &str = "cancelled";
     /// The journal cannot be read; nothing is guessed.
     pub const JOURNAL_CORRUPT: &str = "journal_corrupt";
+    /// It crashes the workers that it is given to.
+    pub const POISON: &str = "poison";
     /// Agents called agents too deep.
     pub const TOO_DEEP: &str = "too_deep";
 }
@@ -291,6 +293,9 @@ pub struct TaskHead {
     /// W3C trace context of the request that created it.
     pub traceparent: Option<String>,
 }
+
+/// The priority where nothing is said; 10 is the most urgent.
+pub const DEFAULT_PRIORITY: u8 = 5;
 
 /// A task to be created.
 #[derive(Debug, Clone, PartialEq)]

@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod problem;
 mod request;
+mod schedules;
 mod state;
 mod tasks;
 
@@ -70,7 +71,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Those of agents and tasks.
+/// Those of agents, tasks and schedules.
 fn api_routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(agents::list::list_agents, agents::create::create_agent))
@@ -87,4 +88,15 @@ fn api_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(tasks::journal::read_journal))
         .routes(routes!(tasks::request::show_request))
         .routes(routes!(tasks::stream::stream_task))
+        .routes(routes!(schedules::list::list_schedules, schedules::create::create_schedule))
+        .routes(routes!(
+            schedules::get::get_schedule,
+            schedules::put::put_schedule,
+            schedules::delete::delete_schedule
+        ))
+        .routes(routes!(schedules::pause::pause_schedule))
+        .routes(routes!(schedules::pause::resume_schedule))
+        .routes(routes!(schedules::trigger::trigger_schedule))
+        .routes(routes!(schedules::firings::list_firings))
+        .routes(routes!(schedules::occurrences::list_occurrences))
 }

@@ -40,19 +40,23 @@ kinds! {
     NOT_FOUND = NOT_FOUND, "not-found", "There is nothing at this address";
     UNKNOWN_AGENT = NOT_FOUND, "unknown-agent", "There is no such agent";
     UNKNOWN_TASK = NOT_FOUND, "unknown-task", "There is no such task";
+    UNKNOWN_SCHEDULE = NOT_FOUND, "unknown-schedule", "There is no such schedule";
     UNKNOWN_STEP = NOT_FOUND, "unknown-step", "The task has no such step";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take the method";
     AGENT_EXISTS = CONFLICT, "agent-exists", "The agent's name is taken";
+    SCHEDULE_EXISTS = CONFLICT, "schedule-exists", "The schedule's name is taken";
     IDEMPOTENCY_CONFLICT = CONFLICT, "idempotency-conflict", "The Idempotency-Key was used for another request";
     TASK_ENDED = CONFLICT, "task-ended", "The task has ended";
     NOT_WAITING = CONFLICT, "not-waiting", "The step does not wait for this";
     ALREADY_DECIDED = CONFLICT, "already-decided", "Something else was decided before";
     REQUEST_UNAVAILABLE = CONFLICT, "request-unavailable", "The request cannot be built again";
     BUSY_TASK = CONFLICT, "busy-task", "The task kept changing";
+    BUSY_SCHEDULE = CONFLICT, "busy-schedule", "The schedule kept changing";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON";
     INVALID_REQUEST = UNPROCESSABLE_ENTITY, "invalid-request", "The request does not fit";
     INVALID_AGENT = UNPROCESSABLE_ENTITY, "invalid-agent", "The agent's specification has mistakes";
+    INVALID_SCHEDULE = UNPROCESSABLE_ENTITY, "invalid-schedule", "The schedule has mistakes";
     MODEL_NOT_SERVED = UNPROCESSABLE_ENTITY, "model-not-served", "Nobody serves the model";
     PRICE_UNKNOWN = UNPROCESSABLE_ENTITY, "price-unknown", "The model's price is unknown";
     REFUSED_DATA = UNPROCESSABLE_ENTITY, "refused-data", "The database cannot take this";
@@ -91,8 +95,17 @@ impl ApiError {
         Self::new(INVALID_REQUEST, detail).with_errors(vec![ProblemField { path, message }])
     }
 
-    /// All mistakes of a specification.
+    /// All mistakes of an agent's specification.
     pub fn invalid_agent(found: Vec<SpecError>) -> Self {
+        Self::mistakes(INVALID_AGENT, found)
+    }
+
+    /// All mistakes of a schedule.
+    pub fn invalid_schedule(found: Vec<SpecError>) -> Self {
+        Self::mistakes(INVALID_SCHEDULE, found)
+    }
+
+    fn mistakes(kind: &'static Kind, found: Vec<SpecError>) -> Self {
         let detail = match found.as_slice() {
             [one] => one.to_string(),
             many => {
@@ -100,7 +113,7 @@ impl ApiError {
             }
         };
         let errors = found.into_iter().map(|e| ProblemField { path: e.path, message: e.message }).collect();
-        Self::new(INVALID_AGENT, detail).with_errors(errors)
+        Self::new(kind, detail).with_errors(errors)
     }
 
     /// A fault of the server itself; only the log learns what it was.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use agenticai_domain::ids::TaskId;
+use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::task::TaskHead;
 
 use crate::Result;
@@ -41,6 +41,35 @@ pub struct Observed {
     pub beats: i64,
 }
 
+/// What a worker asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Tasks at most.
+    pub limit: u32,
+    /// How many tasks of which tenants it holds: whoever has the fewest comes first. A store of one machine may leave
+    /// this and `sated` alone.
+    pub busy: Vec<(TenantId, u32)>,
+    /// Tenants that are given nothing this time.
+    pub sated: Vec<TenantId>,
+    /// Only tasks that are suspected of crashing workers, which nobody is given otherwise.
+    pub suspects: bool,
+}
+
+impl From<u32> for Wanted {
+    fn from(limit: u32) -> Self {
+        Self { limit, ..Self::default() }
+    }
+}
+
+/// Tasks that were in the hands of workers that crashed, twice or more without a committed step in between.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Suspects {
+    /// How many wait to be tried alone.
+    pub ready: u64,
+    /// Those that have crashed a worker which had nothing else in hand: they are poison, and wait to be failed.
+    pub poison: Vec<(TenantId, TaskId)>,
+}
+
 /// A task that was given to a worker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed {
@@ -68,9 +97,14 @@ pub trait Leases {
     /// Makes the tasks of dead workers ready with their epoch raised, once no append of theirs can commit any more.
     /// At most `limit`; answers how many.
     async fn take_over(&self, limit: u32) -> Result<u32>;
-    /// Gives up to `limit` ready tasks to a live worker, most urgent first, each under a higher epoch than any before.
-    /// Empty where the worker is dead. Let the call end: a worker that drops it may own tasks that it never hears of.
-    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>>;
+    /// Gives ready tasks to a live worker, most urgent first, each under a higher epoch than any before. Empty where the
+    /// worker is dead. Let the call end: a worker that drops it may own tasks that it never hears of.
+    async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>>;
+    /// The suspects. A store whose workers all share one process has none: there is nobody to set them apart.
+    async fn suspects(&self) -> Result<Suspects>;
+    /// Declares the live workers of a name dead that were seen to crash with a suspect as their only task: that task is
+    /// poison. Nothing where there are none.
+    async fn crashed_alone(&self, name: String) -> Result<()>;
     /// Hands tasks back: ready again, their epoch raised.
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()>;
     /// Ends an incarnation that holds nothing any more.

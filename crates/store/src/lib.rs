@@ -11,6 +11,7 @@ mod identity;
 mod journal;
 mod leases;
 mod payload;
+mod schedules;
 mod status;
 mod tasks;
 
@@ -23,11 +24,15 @@ pub use cancel::{CancelOutcome, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};
-pub use leases::{Beat, Claimed, Leases, Observed, WorkerId, WorkerInfo};
+pub use leases::{Beat, Claimed, Leases, Observed, Suspects, Wanted, WorkerId, WorkerInfo};
+pub use schedules::{
+    Advance, ChangeSchedule, Fire, FireOutcome, NewFiring, NewSchedule, PutSchedule, QueuedFiring,
+    ScheduleRow, ScheduleSelector, Schedules,
+};
 pub use tasks::{
     CreateTask, CreateTaskOutcome, DeliverOutcome, EndOutcome, Idempotency, Page, TaskFilter, TaskRow, Tasks,
 };
 
 /// Everything that a store can do.
-pub trait Store: Identity + Agents + Tasks + Journal + Leases + Send + Sync + 'static {}
-impl<T: Identity + Agents + Tasks + Journal + Leases + Send + Sync + 'static> Store for T {}
+pub trait Store: Identity + Agents + Tasks + Journal + Leases + Schedules + Send + Sync + 'static {}
+impl<T: Identity + Agents + Tasks + Journal + Leases + Schedules + Send + Sync + 'static> Store for T {}

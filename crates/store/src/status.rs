@@ -1,5 +1,6 @@
 //! Numbers that both stores write into rows.
 
+use agenticai_domain::schedule::{FiringState, Overlap};
 use agenticai_domain::task::TaskStatus;
 
 /// Milliseconds of waiting that one step of priority is worth. Ageing is a constant in the key of the queue, so that a
@@ -21,4 +22,29 @@ pub(crate) fn status_number(status: TaskStatus) -> i16 {
 /// The status of a number, if it is one.
 pub(crate) fn status_of(number: i64) -> Option<TaskStatus> {
     usize::try_from(number).ok().and_then(|place| TaskStatus::ALL.get(place).copied())
+}
+
+/// What a schedule does while its task is open, as it stands in a row.
+pub(crate) const fn overlap_number(overlap: Overlap) -> i16 {
+    match overlap {
+        Overlap::Skip => 0,
+        Overlap::Queue => 1,
+        Overlap::Replace => 2,
+    }
+}
+
+/// What came of a firing as it stands in a row.
+pub(crate) const fn firing_number(state: FiringState) -> i16 {
+    match state {
+        FiringState::Created => 0,
+        FiringState::Queued => 1,
+        FiringState::Skipped => 2,
+        FiringState::Replaced => 3,
+        FiringState::Failed => 4,
+    }
+}
+
+/// The state of a number, if it is one.
+pub(crate) fn firing_of(number: i16) -> Option<FiringState> {
+    FiringState::ALL.into_iter().find(|state| firing_number(*state) == number)
 }

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use agenticai_domain::ids::{AgentId, StepId, TaskId, TenantId};
+use agenticai_domain::ids::{AgentId, ScheduleId, StepId, TaskId, TenantId};
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
 use agenticai_domain::journal::Recorded;
 use agenticai_domain::outcome::ToolOutcome;
+use agenticai_domain::schedule::Firing;
 use agenticai_domain::spec::AgentVersion;
 use agenticai_domain::task::{End, TaskStatus};
 use agenticai_domain::usage::Spend;
@@ -76,12 +77,27 @@ front! {
         observe_workers() -> Vec<Observed>;
         mark_dead(worker: WorkerId, beats: i64) -> bool;
         take_over(limit: u32) -> u32;
-        claim(worker: WorkerId, limit: u32) -> Vec<Claimed>;
+        claim(worker: WorkerId, wanted: Wanted) -> Vec<Claimed>;
+        suspects() -> Suspects;
+        crashed_alone(name: String) -> ();
         release(worker: WorkerId, tasks: Vec<TaskId>) -> ();
         retire_worker(worker: WorkerId) -> ();
         wake_due(limit: u32) -> u32;
         next_due_in() -> Option<u64>;
         backlog() -> (u64, u64);
         now() -> i64;
+    }
+    Schedules {
+        create_schedule(new: NewSchedule) -> PutSchedule;
+        change_schedule(tenant: TenantId, id: ScheduleId, change: ChangeSchedule) -> PutSchedule;
+        schedule(tenant: TenantId, which: ScheduleSelector) -> Option<ScheduleRow>;
+        list_schedules(tenant: TenantId, cursor: Option<String>, limit: u32) -> Page<ScheduleRow>;
+        delete_schedule(tenant: TenantId, which: ScheduleSelector) -> bool;
+        firings(tenant: TenantId, schedule: ScheduleId, limit: u32) -> Vec<Firing>;
+        due_schedules(limit: u32) -> Vec<ScheduleRow>;
+        next_occurrence_in() -> Option<u64>;
+        fire(fire: Fire) -> FireOutcome;
+        queued_firings(limit: u32) -> Vec<QueuedFiring>;
+        start_queued(tenant: TenantId, schedule: ScheduleId, firing: NewFiring) -> Option<Firing>;
     }
 }

@@ -4,12 +4,16 @@ mod agents;
 mod events;
 mod health;
 mod problem;
+mod schedules;
 mod tasks;
 
 pub use agents::{AgentPage, AgentView, ToolView};
 pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
 pub use health::HealthView;
 pub use problem::{Problem, ProblemField};
+pub use schedules::{
+    FiringPage, FiringView, OccurrenceView, OccurrencesView, SchedulePage, ScheduleRequest, ScheduleView,
+};
 pub use tasks::{
     CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, LateResultView,
     ResolveRequest, SignalRequest, TaskPage, TaskView, UsageView,

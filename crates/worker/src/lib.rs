@@ -2,9 +2,11 @@
 //!
 //! [`Worker::run`] holds one lease at a time. Under it run: the heartbeat (a thread of its own), the claimer, one
 //! driver per task ([`drive`]), and the sweeps that any worker may do: dead workers, due timers, orphans. What a
-//! worker holds in memory is a cache of the journal: losing it costs a replay and nothing else.
+//! worker holds in memory is a cache of the journal: losing it costs a replay and nothing else. [`schedules`] is a loop
+//! of its own, which needs no lease.
 
 mod agents;
+mod apart;
 mod appender;
 mod clock;
 mod drive;
@@ -12,9 +14,12 @@ mod lease;
 mod metrics;
 mod patience;
 mod perform;
+mod places;
+pub mod schedules;
 mod sweeps;
 mod worker;
 
+pub use apart::Apart;
 pub use metrics::WorkerMetrics;
 pub use perform::{ModelJob, Performer, RealPerformer, TokenSinkOf, ToolJob};
 pub use worker::{Stop, Worker, WorkerConfig};

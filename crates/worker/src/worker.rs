@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,15 +16,17 @@ use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::READS_FORMAT;
 use agenticai_domain::task::{End, TaskError, codes};
 use agenticai_domain::usage::Spend;
-use agenticai_store::{Claimed, EndOutcome, Store, StoreError, WorkerInfo};
+use agenticai_store::{Claimed, EndOutcome, Store, StoreError, Wanted, WorkerInfo};
 
 use crate::agents::AgentCache;
+use crate::apart::{self, Apart};
 use crate::appender::Appender;
 use crate::clock::Clock;
 use crate::drive::{DriveError, Driver, Finish, Shared, Slot};
 use crate::lease::{Lease, Pulse, start_heartbeat};
 use crate::metrics::WorkerMetrics;
 use crate::perform::Performer;
+use crate::places::Places;
 use crate::sweeps;
 
 /// How a worker works.
@@ -39,6 +40,9 @@ pub struct WorkerConfig {
     pub lease_ttl: Duration,
     /// How long steps in flight are given when it is asked to stop.
     pub drain: Duration,
+    /// Takes suspects and nothing else, one at a time, and ends when there are none: the life of a process that is
+    /// started to be crashed (see [`crate::apart`]).
+    pub suspects_only: bool,
 }
 
 /// How a worker is asked to stop.
@@ -60,6 +64,9 @@ pub struct Worker {
     pub performer: Arc<dyn Performer>,
     /// What it counts.
     pub metrics: Arc<WorkerMetrics>,
+    /// Who starts a process for tasks that are suspected of crashing workers; without one they wait for a worker that
+    /// has one.
+    pub apart: Option<Arc<dyn Apart>>,
     /// How it works.
     pub config: WorkerConfig,
 }
@@ -140,6 +147,9 @@ impl Worker {
         ));
         tokio::spawn(sweeps::wake(store.clone(), broker.clone(), over.clone()));
         tokio::spawn(sweeps::cancel_orphans(store.clone(), broker.clone(), over.clone()));
+        if !self.config.suspects_only {
+            tokio::spawn(apart::watch(store.clone(), broker.clone(), self.apart.clone(), over.clone()));
+        }
 
         let slots = Slots::default();
         tokio::spawn(forward_pokes(broker.clone(), slots.clone(), over.clone()));
@@ -176,17 +186,17 @@ impl Worker {
 
     /// Claims until the worker is stopped or dead.
     async fn claim(&self, shared: &Arc<Shared>, slots: &Slots, drivers: &TaskTracker, stop: &Stop) {
-        let places = Arc::new(Semaphore::new(self.config.concurrency.max(1)));
+        let suspects = self.config.suspects_only;
+        let places = Places::new(if suspects { 1 } else { self.config.concurrency });
         loop {
-            let free = tokio::select! {
+            tokio::select! {
                 () = stop.drain.cancelled() => return,
                 () = shared.lease.dead.cancelled() => return,
-                free = places.clone().acquire_owned() => free,
-            };
-            let Ok(free) = free else { return };
-            drop(free);
-            let wanted = places.available_permits().clamp(1, CLAIM);
-            let claimed = match self.store.claim(shared.lease.worker, wanted as u32).await {
+                () = places.free() => {}
+            }
+            let wanted = Wanted { suspects, ..places.wanted(CLAIM) };
+            let (limit, some_sated) = (wanted.limit as usize, !wanted.sated.is_empty());
+            let claimed = match self.store.claim(shared.lease.worker, wanted).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(%error, "tasks cannot be claimed");
@@ -194,11 +204,13 @@ impl Worker {
                     continue;
                 }
             };
-            let full = claimed.len() == wanted;
+            let full = claimed.len() == limit;
             self.metrics.tasks_claimed.inc_by(claimed.len() as u64);
+            if suspects && claimed.is_empty() {
+                stop.drain.cancel();
+            }
             for task in claimed {
-                // Between the look at the free places and here only drivers have ended: there is room.
-                let place = places.clone().try_acquire_owned().ok();
+                let place = places.take(task.head.tenant);
                 let slot = Arc::new(Slot::default());
                 lock(slots).insert(task.head.id, slot.clone());
                 self.metrics.tasks_in_flight.inc();
@@ -216,6 +228,8 @@ impl Worker {
                 tokio::select! {
                     () = stop.drain.cancelled() => return,
                     () = shared.lease.dead.cancelled() => return,
+                    // Those that were given nothing may have work for it.
+                    () = places.freed(), if some_sated => {}
                     _ = idle => {}
                 }
             }

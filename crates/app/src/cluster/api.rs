@@ -19,7 +19,8 @@ use crate::node::parts::{Reach, api_state, performers};
 pub async fn run(context: &Context) -> Result {
     let settings = &context.loaded.settings;
     let process = Process::begin(context, Role::Api)?;
-    let (port, listener) = bind(settings.server.port, "--port")?;
+    // A port that another program has is heard of now; clients are refused until there is something to serve them with.
+    drop(bind(settings.server.port, "--port")?);
     let performers = performers(context, Reach::Network).await?;
     let Some(postgres) = wait_for_store(context, Role::Api, &process.standing, &process.stop).await? else {
         return Ok(Exit::Ok);
@@ -31,6 +32,7 @@ pub async fn run(context: &Context) -> Result {
         registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
         registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
     });
+    let (port, listener) = bind(settings.server.port, "--port")?;
     process.standing.works(store, state.registry.clone(), state.backlog.clone());
     let public = Serving::start(listener, agenticai_server::public_router(state, process.standing.clone()));
     tracing::info!(port, "the API is served");

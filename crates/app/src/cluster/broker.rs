@@ -21,7 +21,7 @@ use agenticai_store::postgres::{Driver, PostgresOptions, connect};
 use super::Role;
 use super::database::{Purpose, options};
 use crate::commands::Context;
-use crate::config::Helper;
+use crate::config::{Helper, Redis};
 use crate::exit::{Failure, Result};
 
 /// The broker of a process. It begins to connect and does not wait for it.
@@ -36,13 +36,27 @@ pub fn broker(context: &Context, role: Role) -> Result<Arc<ClusterBroker>> {
         urls: url.split(',').map(|url| url.trim().to_owned()).collect(),
         tls: tls(&settings.rabbitmq),
     });
-    let redis = url(&settings.redis, "redis")?
-        .map(|url| RedisConfig { servers: RedisServers::Single { url }, tls: tls(&settings.redis) });
+    let redis = url(&settings.redis.server, "redis")?
+        .map(|url| RedisConfig { servers: servers(&settings.redis, &url), tls: tls(&settings.redis.server) });
     let database = options(context, Purpose::Role(role))?;
     // A pooler passes no notifications on.
     let direct = !database.unnamed_statements;
     let postgres = direct.then(|| Arc::new(Database(database)) as Arc<dyn PostgresConnector>);
     Ok(Arc::new(ClusterBroker::start(BrokerConfig { rabbitmq, redis, postgres, ..BrokerConfig::default() })))
+}
+
+/// One server, the sentinels of a group, or the nodes of a cluster.
+fn servers(redis: &Redis, urls: &str) -> RedisServers {
+    let mut urls: Vec<String> = urls.split(',').map(|url| url.trim().to_owned()).collect();
+    match &redis.sentinel_group {
+        Some(group) => RedisServers::Sentinel {
+            sentinels: urls,
+            group: group.clone(),
+            master: redis.sentinel_master.clone().unwrap_or_else(|| "redis://master".to_owned()),
+        },
+        None if urls.len() == 1 => RedisServers::Single { url: urls.remove(0) },
+        None => RedisServers::Cluster { urls },
+    }
 }
 
 fn tls(helper: &Helper) -> TlsFiles {
@@ -58,8 +72,8 @@ impl PostgresConnector for Database {
     async fn connect(&self) -> std::result::Result<PostgresSession, ConnectError> {
         let (client, driver) = connect(&self.0).await?;
         Ok(match driver {
-            Driver::Plain(driver) => PostgresSession::drive(client, driver),
-            Driver::Tls(driver) => PostgresSession::drive(client, driver),
+            Driver::Plain(driver) => PostgresSession::drive(client, *driver),
+            Driver::Tls(driver) => PostgresSession::drive(client, *driver),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! see that it lives and is not ready; waits for the database ([`database`]); puts its parts together; is ready. It ends
 //! the other way round ([`role`]): not ready, a pause in which nobody sends more, then what is under way.
 
+mod apart;
 mod api;
 mod broker;
 pub mod database;
@@ -21,7 +22,12 @@ use crate::exit::Result;
 pub async fn run(context: &Context, role: Role) -> Result {
     match role {
         Role::Api => api::run(context).await,
-        Role::Worker => worker::run(context).await,
+        Role::Worker => worker::run(context, None).await,
         Role::Scheduler => scheduler::run(context).await,
     }
+}
+
+/// Runs a worker that takes only tasks that crash workers, until there are none.
+pub async fn suspects(context: &Context, name: String) -> Result {
+    worker::run(context, Some(name)).await
 }

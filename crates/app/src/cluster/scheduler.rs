@@ -25,7 +25,10 @@ use crate::exit::{Exit, Result};
 type Job = fn(Arc<dyn Store>, Arc<dyn Broker>, CancellationToken) -> BoxFuture<'static, ()>;
 
 /// Every job by its name for the log. What else has its time is added here.
-const JOBS: [(&str, Job); 1] = [("due waits", |store, broker, stop| Box::pin(wake_due(store, broker, stop)))];
+const JOBS: [(&str, Job); 2] = [
+    ("due waits", |store, broker, stop| Box::pin(wake_due(store, broker, stop))),
+    ("schedules", |store, broker, stop| Box::pin(agenticai_worker::schedules::run(store, broker, stop))),
+];
 
 /// Runs the jobs until somebody says stop.
 pub async fn run(context: &Context) -> Result {

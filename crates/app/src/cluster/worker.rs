@@ -9,16 +9,18 @@ use agenticai_store::Store;
 use agenticai_worker::WorkerMetrics;
 
 use super::Role;
+use super::apart::OwnProcess;
 use super::broker::{BrokerMetrics, broker};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
 use crate::commands::Context;
 use crate::exit::{Exit, Result};
-use crate::node::parts::{Reach, Workshop, performers};
+use crate::node::parts::{Post, Reach, Workshop, performers, work_ended};
 
-/// Works until somebody says stop, or the store cannot be worked with.
-pub async fn run(context: &Context) -> Result {
+/// Works until somebody says stop, or the store cannot be worked with. `suspects` is the name of a process that was
+/// started for tasks that crash workers: it ends when there are none left.
+pub async fn run(context: &Context, suspects: Option<String>) -> Result {
     let settings = &context.loaded.settings;
     let process = Process::begin(context, Role::Worker)?;
     let performers = performers(context, Reach::Network).await?;
@@ -34,11 +36,19 @@ pub async fn run(context: &Context) -> Result {
     registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
     registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
     let drain = settings.worker.drain;
-    let mut work = Workshop::start("worker", settings, drain, store.clone(), broker, &performers, metrics);
+    let alone = suspects.is_some();
+    let post = match suspects {
+        Some(name) => Post { name, suspects_only: true, apart: None },
+        None => Post::ordinary("worker", Some(Arc::new(OwnProcess))),
+    };
+    let mut work = Workshop::start(post, settings, drain, store.clone(), broker, &performers, metrics);
     process.standing.works(store, Arc::new(registry), backlog);
     let broken = tokio::select! {
         () = process.stop.cancelled() => None,
-        failure = work.broken() => Some(failure),
+        ended = work.ended() => match ended {
+            Ok(()) if alone => None,
+            _ => Some(work_ended(ended)),
+        },
     };
     process.retire().await;
     work.drain(process.hurry.clone()).await;

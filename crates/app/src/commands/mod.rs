@@ -8,8 +8,10 @@ mod dialogue;
 pub mod doctor;
 mod finish;
 mod follow;
+mod input;
 pub mod migrate;
 pub mod run;
+pub mod schedule;
 pub mod task;
 pub mod up;
 
@@ -48,13 +50,17 @@ pub async fn perform(cli: Cli) -> Result {
     match cli.command {
         Command::Up(_) => up::perform(&context).await,
         Command::Api(_) => cluster::run(&context, Role::Api).await,
-        Command::Worker(_) => cluster::run(&context, Role::Worker).await,
+        Command::Worker(worker) => match worker.suspects.clone() {
+            Some(name) => cluster::suspects(&context, name).await,
+            None => cluster::run(&context, Role::Worker).await,
+        },
         Command::Scheduler(_) => cluster::run(&context, Role::Scheduler).await,
         Command::Migrate(args) => migrate::perform(&context, args).await,
         Command::Admin(args) => admin::perform(&context, args).await,
         Command::Run(args) => run::perform(&context, args).await,
         Command::Agent(args) => agent::perform(&context, args).await,
         Command::Task(args) => task::perform(&context, args).await,
+        Command::Schedule(args) => schedule::perform(&context, args).await,
         Command::Config(crate::cli::Config::Show) => config::show(&context),
         Command::Config(_) | Command::Completions { .. } | Command::Doctor => Ok(crate::exit::Exit::Ok),
     }

@@ -1,9 +1,8 @@
 //! `run`: one task, from the prompt to the answer.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use agenticai_domain::task::TaskInput;
@@ -11,12 +10,14 @@ use agenticai_wire::{AgentView, CreateTaskRequest, TaskView};
 
 use super::Context;
 use super::follow::{Follow, Followed, People};
-use super::{agent, finish::finish};
+use super::{agent, finish::finish, input};
 use crate::cli::Run;
 use crate::client::{Client, Path, Probe, probe, server};
 use crate::exit::{Exit, Failure, Result};
 use crate::node::{Node, Port, StartError, assistant};
 use crate::render::{Screen, Story, note, print};
+
+const EXAMPLE: &str = "agenticai run \"What is 17% of 2,340?\"";
 
 /// How long a server that went away is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +28,7 @@ const SHORT_DRAIN: Duration = Duration::from_secs(2);
 /// Runs one task.
 pub async fn perform(context: &Context, args: Run) -> Result {
     let specs = args.file.as_deref().map(agent::read).transpose()?;
-    let input = input(&args)?;
+    let input = input::read(args.prompt.as_deref(), args.input.as_deref(), EXAMPLE)?;
     let (client, node) = client_or_node(context, args.no_wait).await?;
     let ran = {
         let client = client;
@@ -167,37 +168,4 @@ async fn client_or_node(context: &Context, no_wait: bool) -> Result<(Client, Opt
         "another process uses {} and serves no API; end it, or name another directory with --data-dir",
         context.home.path().display()
     )))
-}
-
-/// What the task is asked.
-fn input(args: &Run) -> Result<TaskInput> {
-    if let Some(json) = &args.input {
-        let text = if json == "-" { read_stdin()? } else { json.clone() };
-        let value: Value = serde_json::from_str(&text)
-            .map_err(|error| Failure::usage(format!("--input is no JSON: {error}")))?;
-        return serde_path_to_error::deserialize(value).map_err(|error| {
-            Failure::usage(format!(
-                "--input is a text, an object of arguments, or a list of messages: {}",
-                error.inner()
-            ))
-        });
-    }
-    let text = match args.prompt.as_deref() {
-        Some("-") => read_stdin()?,
-        Some(prompt) => prompt.to_owned(),
-        None if !std::io::stdin().is_terminal() => read_stdin()?,
-        None => String::new(),
-    };
-    if text.trim().is_empty() {
-        return Err(Failure::usage("what shall be asked? agenticai run \"What is 17% of 2,340?\""));
-    }
-    Ok(TaskInput::Text(text))
-}
-
-fn read_stdin() -> Result<String> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}")))?;
-    Ok(text)
 }

@@ -34,7 +34,7 @@ pub struct Database {
     pub unnamed_statements: bool,
 }
 
-/// `[rabbitmq]` and `[redis]`
+/// What `[rabbitmq]` and `[redis]` have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Helper {
     /// Where it is; absent: it is not used.
@@ -45,6 +45,17 @@ pub struct Helper {
     pub cert_file: Option<PathBuf>,
     /// The key of that.
     pub key_file: Option<PathBuf>,
+}
+
+/// `[redis]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// Addresses and files.
+    pub server: Helper,
+    /// The group that Sentinel watches, if it does.
+    pub sentinel_group: Option<String>,
+    /// How the master is spoken to that Sentinel names.
+    pub sentinel_master: Option<String>,
 }
 
 /// `[cluster]`
@@ -91,6 +102,17 @@ impl Helper {
         let mut file = |key: &str| reader.text(&format!("{section}.{key}")).map(PathBuf::from);
         let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
         Self { url: reader.address(&format!("{section}.url")), ca_file, cert_file, key_file }
+    }
+}
+
+impl Redis {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            server: Helper::read(reader, "redis"),
+            sentinel_group: reader.text("redis.sentinel_group"),
+            sentinel_master: reader.address("redis.sentinel_master"),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-pub use cluster::Helper;
+pub use cluster::{Helper, Redis};
 pub use layers::{DEFAULTS, Environment, FlagValue};
 pub use reader::Shown;
 pub use settings::{LogFormat, Settings};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cluster::{Cluster, Database, Helper};
+use super::cluster::{Cluster, Database, Helper, Redis};
 use super::layers::Environment;
 use super::reader::{Reader, quote};
 use super::source::{Source, did_you_mean};
@@ -26,7 +26,7 @@ pub struct Settings {
     /// The queue of a cluster.
     pub rabbitmq: Helper,
     /// The cache of a cluster.
-    pub redis: Helper,
+    pub redis: Redis,
     /// Processes of a cluster.
     pub cluster: Cluster,
     /// Model calls.
@@ -125,7 +125,7 @@ impl Settings {
             },
             database: Database::read(reader),
             rabbitmq: Helper::read(reader, "rabbitmq"),
-            redis: Helper::read(reader, "redis"),
+            redis: Redis::read(reader),
             cluster: Cluster::read(reader),
             models: Models {
                 connect_timeout: reader.seconds("models.connect_timeout_seconds", 1..=300),

@@ -124,7 +124,7 @@ fn addresses_have_usual_names_and_hidden_passwords() {
     let loaded = load(vec![], environment, None).unwrap();
     let settings = &loaded.settings;
     assert_eq!(settings.database.url.as_deref(), Some("postgres://ada:planted@db/d?sslmode=require"));
-    assert_eq!(settings.redis.url.as_deref(), Some("redis://own"));
+    assert_eq!(settings.redis.server.url.as_deref(), Some("redis://own"));
     assert!(settings.database.unnamed_statements && settings.cluster.pre_stop.is_none());
     let shown = format!("{:?}", loaded.shown);
     assert!(!shown.contains("planted") && !shown.contains("nted@"), "{shown}");

@@ -13,7 +13,7 @@ use agenticai_agent::tools::Tools;
 use agenticai_broker::Broker;
 use agenticai_server::{ApiSettings, ApiState, Backlog, Metrics};
 use agenticai_store::{Store, StoreError};
-use agenticai_worker::{RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics};
+use agenticai_worker::{Apart, RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics};
 
 use super::abilities::Installed;
 use super::choice::{Choice, choose};
@@ -84,6 +84,23 @@ pub fn api_state(
     }
 }
 
+/// What a worker is there for.
+pub struct Post {
+    /// Its name, for people.
+    pub name: String,
+    /// Takes suspects and nothing else.
+    pub suspects_only: bool,
+    /// Who starts processes for suspects.
+    pub apart: Option<Arc<dyn Apart>>,
+}
+
+impl Post {
+    /// An ordinary worker of this process. `role` begins its name.
+    pub fn ordinary(role: &str, apart: Option<Arc<dyn Apart>>) -> Self {
+        Self { name: format!("{role}-{}{}", host(), std::process::id()), suspects_only: false, apart }
+    }
+}
+
 /// A worker at work, and how to stop it.
 pub struct Workshop {
     stop: Stop,
@@ -91,9 +108,9 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Sets a worker to work. `role` begins its name.
+    /// Sets a worker to work.
     pub fn start(
-        role: &str,
+        post: Post,
         settings: &Settings,
         drain: Duration,
         store: Arc<dyn Store>,
@@ -102,17 +119,20 @@ impl Workshop {
         metrics: Arc<WorkerMetrics>,
     ) -> Self {
         let stop = Stop::default();
+        let Post { name, suspects_only, apart } = post;
         let performer = RealPerformer { models: performers.models.clone(), tools: performers.tools.clone() };
         let worker = Worker {
             store,
             broker,
             performer: Arc::new(performer),
             metrics,
+            apart,
             config: WorkerConfig {
-                name: format!("{role}-{}", std::process::id()),
+                name,
                 concurrency: settings.worker.concurrency as usize,
                 lease_ttl: settings.worker.lease_ttl,
                 drain,
+                suspects_only,
             },
         };
         let worker = tokio::spawn(worker.run(stop.clone()));
@@ -133,10 +153,7 @@ impl Workshop {
 
     /// Returns when the worker has ended by itself, which it does only where the store cannot be worked with.
     pub async fn broken(&mut self) -> Failure {
-        match self.ended().await {
-            Ok(()) => Failure::failed("the worker has ended although nobody stopped it"),
-            Err(error) => Failure::failed(format!("the worker cannot go on: {error}")),
-        }
+        work_ended(self.ended().await)
     }
 
     /// Stops claiming. The worker gives steps in flight the drain time and open `once` calls their own time-out; once
@@ -155,4 +172,23 @@ impl Workshop {
             tracing::error!(%why, "the worker ended with an error; its tasks go on at the next start");
         }
     }
+}
+
+/// What it means that a worker has ended which nobody stopped.
+pub fn work_ended(ended: std::result::Result<(), String>) -> Failure {
+    match ended {
+        Ok(()) => Failure::failed("the worker has ended although nobody stopped it"),
+        Err(error) => Failure::failed(format!("the worker cannot go on: {error}")),
+    }
+}
+
+/// The name of this machine with a dash behind it: in a cluster of pods every process has the number 1.
+fn host() -> String {
+    #[cfg(unix)]
+    {
+        let name = rustix::system::uname();
+        format!("{}-", name.nodename().to_string_lossy())
+    }
+    #[cfg(not(unix))]
+    String::new()
 }

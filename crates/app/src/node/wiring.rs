@@ -9,11 +9,11 @@ use agenticai_agent::tools::Tools;
 use agenticai_broker::{Broker, MemoryBroker};
 use agenticai_store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use agenticai_store::{AgentSelector, NewAgentVersion, Store};
-use agenticai_worker::WorkerMetrics;
+use agenticai_worker::{WorkerMetrics, schedules};
 
 use super::choice::Choice;
 use super::identity::{Owner, owner};
-use super::parts::{Reach, Workshop, api_state, performers};
+use super::parts::{Post, Reach, Workshop, api_state, performers};
 use super::store_metrics::StoreMetrics;
 use super::{StartError, assistant};
 use crate::commands::Context;
@@ -57,7 +57,17 @@ pub async fn assemble(
         worker_metrics.register(registry);
         registry.register_collector(Box::new(StoreMetrics(sqlite.clone())));
     });
-    let work = Workshop::start("up", settings, drain, store, broker, &performers, worker_metrics);
+    // It holds nothing that has to be handed back: it ends wherever a stop finds it.
+    tokio::spawn(schedules::run(Arc::clone(&store), Arc::clone(&broker), closing.clone()));
+    let work = Workshop::start(
+        Post::ordinary("up", None),
+        settings,
+        drain,
+        store,
+        broker,
+        &performers,
+        worker_metrics,
+    );
     let parts = Parts { owner, work, choice: performers.choice, store: sqlite };
     Ok((parts, agenticai_server::router(state)))
 }

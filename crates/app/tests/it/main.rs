@@ -5,11 +5,13 @@
 mod home;
 
 mod certificates;
+mod cluster;
 mod configuration;
 mod durable;
 mod exits;
 mod people;
 mod proxy;
 mod run;
+mod schedules;
 mod secrets;
 mod up;

@@ -14,3 +14,4 @@ pub use tool::{
     ToolDef, ToolSource, ToolSpec,
 };
 pub use validate::SpecError;
+pub(crate) use validate::check_plain_name;

@@ -94,14 +94,20 @@ impl Found {
 }
 
 fn check_name(name: &str, found: &mut Found) {
+    if let Err(why) = check_plain_name(name) {
+        found.add("name", why);
+    }
+}
+
+/// Whether a text can name an agent or a schedule; the error says what can.
+pub(crate) fn check_plain_name(name: &str) -> Result<(), String> {
     let fits = (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
         && name.as_bytes()[0].is_ascii_alphanumeric();
-    if !fits {
-        found.add(
-            "name",
-            format!("`{name}` does not fit: use 1 to 63 of a-z, 0-9, `-` and `_`, a letter or digit first"),
-        );
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("`{name}` does not fit: use 1 to 63 of a-z, 0-9, `-` and `_`, a letter or digit first"))
     }
 }
 

@@ -4,5 +4,6 @@
 mod engine;
 mod golden;
 mod samples;
+mod schedules;
 mod specs;
 mod totality;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use agenticai_domain::ids::{TaskId, TenantId};
-use agenticai_domain::task::NewTask;
+use agenticai_domain::task::{DEFAULT_PRIORITY, NewTask};
 use agenticai_store::{CreateTask, CreateTaskOutcome, Idempotency, Principal, TaskRow};
 use agenticai_wire::{CreateTaskRequest, TaskView};
 
@@ -23,7 +23,6 @@ use crate::extract::{ApiJson, IdempotencyKey, traceparent};
 use crate::problem::{ApiError, ApiResult, IDEMPOTENCY_CONFLICT, MODEL_NOT_SERVED, PRICE_UNKNOWN};
 use crate::state::Api;
 
-const DEFAULT_PRIORITY: u8 = 5;
 /// Ten years in seconds: more is a slip, and would overflow clocks.
 const LONGEST_TIMEOUT: u64 = 10 * 366 * 24 * 3600;
 const METADATA_BYTES: usize = 16 * 1024;
@@ -122,7 +121,7 @@ impl Api {
     }
 
     /// Every check of a request; answers the agent version to run and the request's time-out in milliseconds.
-    async fn check(
+    pub async fn check(
         &self,
         tenant: TenantId,
         body: &CreateTaskRequest,

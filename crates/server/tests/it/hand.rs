@@ -29,14 +29,14 @@ impl<'a> Hand<'a> {
     pub async fn claim(server: &'a Server) -> Self {
         let info = WorkerInfo { name: "hand".into(), reads_format: 1 };
         let worker = server.store.register_worker(info).await.unwrap();
-        let mut claimed = server.store.claim(worker, 10).await.unwrap();
+        let mut claimed = server.store.claim(worker, 10.into()).await.unwrap();
         assert_eq!(claimed.len(), 1, "one ready task");
         Self { server, worker, claimed: claimed.remove(0), loud: true }
     }
 
     /// Claims again what has become ready.
     pub async fn claim_again(&mut self) {
-        let mut claimed = self.server.store.claim(self.worker, 10).await.unwrap();
+        let mut claimed = self.server.store.claim(self.worker, 10.into()).await.unwrap();
         assert_eq!(claimed.len(), 1, "one ready task");
         self.claimed = claimed.remove(0);
     }

@@ -9,6 +9,7 @@ mod execute;
 mod hand;
 mod login;
 mod operation;
+mod schedules;
 mod server;
 mod signals;
 mod snapshot;

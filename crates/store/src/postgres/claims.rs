@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
 
-use agenticai_domain::ids::TaskId;
+use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::WRITES_FORMAT;
 use agenticai_domain::task::{End, TaskError, codes};
 use agenticai_domain::usage::Spend;
@@ -14,7 +14,7 @@ use agenticai_domain::usage::Spend;
 use super::PostgresStore;
 use super::rows::{RawTask, count, get};
 use crate::status::PRIORITY_MS;
-use crate::{Claimed, Leases, Result, StoreError, Tasks, WorkerId};
+use crate::{Claimed, Leases, Result, StoreError, Tasks, Wanted, WorkerId};
 
 /// How far a claim looks back behind what was claimed last, in milliseconds: a creation that began earlier may be
 /// committed later.
@@ -34,7 +34,7 @@ pub(super) struct Marks(Mutex<State>);
 struct State {
     since: HashMap<(i64, i16), i64>,
     /// Known tenants; the next slice begins at `next`.
-    tenants: Vec<i64>,
+    tenants: Vec<(i64, TenantId)>,
     next: usize,
     read_at: Option<Instant>,
 }
@@ -57,16 +57,21 @@ impl Marks {
 
 impl State {
     /// The next slice of tenants.
-    fn look(&mut self) -> Look {
-        let mut look = Look { newer_than: self.tenants.last().copied().unwrap_or(0), ..Look::default() };
+    fn look(&mut self, wanted: &Wanted) -> Look {
+        let newer_than = self.tenants.last().map_or(0, |(number, _)| *number);
+        let mut look = Look { newer_than, ..Look::default() };
         for _ in 0..self.tenants.len().min(TENANTS) {
-            let tenant = self.tenants[self.next % self.tenants.len()];
+            let (tenant, id) = self.tenants[self.next % self.tenants.len()];
             self.next = (self.next + 1) % self.tenants.len();
+            if wanted.sated.contains(&id) {
+                continue;
+            }
+            let busy = wanted.busy.iter().find(|(tenant, _)| *tenant == id).map_or(0, |(_, tasks)| *tasks);
             for priority in 1..=10 {
                 look.tenant.push(tenant);
                 look.priority.push(priority);
                 look.since.push(self.since.get(&(tenant, priority)).copied().unwrap_or(0));
-                look.busy.push(0);
+                look.busy.push(i32::try_from(busy).unwrap_or(i32::MAX));
             }
         }
         look
@@ -98,14 +103,14 @@ impl PostgresStore {
     ///
     /// Heads are read after the commit: they never change. A task whose head cannot be read is failed, so that it does
     /// not come back for ever; where nothing can be read, everything is handed back.
-    pub(super) async fn claim_tasks(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
+    pub(super) async fn claim_tasks(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
         self.know_tenants().await?;
+        let limit = wanted.limit as usize;
         let slices = self.inner.marks.lock().tenants.len().div_ceil(TENANTS).max(1);
         let mut given = HashMap::new();
         for _ in 0..slices {
-            let wanted = limit as usize - given.len();
-            given.extend(self.give(worker, wanted).await?);
-            if given.len() >= limit as usize {
+            given.extend(self.give(worker, &wanted, limit - given.len()).await?);
+            if given.len() >= limit {
                 break;
             }
         }
@@ -132,24 +137,25 @@ impl PostgresStore {
             state.read_at = Some(Instant::now());
             state.since.clear();
         }
-        let rows = self.inner.write.rows("SELECT num FROM tenants ORDER BY num", &[]).await?;
-        let tenants = rows.iter().map(|row| get(row, 0)).collect::<Result<Vec<i64>>>()?;
+        let rows = self.inner.write.rows("SELECT num, id FROM tenants ORDER BY num", &[]).await?;
+        let tenants =
+            rows.iter().map(|row| Ok((get(row, 0)?, TenantId(get(row, 1)?)))).collect::<Result<_>>()?;
         self.inner.marks.lock().tenants = tenants;
         Ok(())
     }
 
-    async fn give(&self, worker: WorkerId, wanted: usize) -> Result<Vec<(i64, Given)>> {
-        let look = self.inner.marks.lock().look();
+    async fn give(&self, worker: WorkerId, wanted: &Wanted, most: usize) -> Result<Vec<(i64, Given)>> {
+        let look = self.inner.marks.lock().look(wanted);
         let rows = self
             .inner
             .write
             .rows(
                 "SELECT task, tenant, priority, ready_at, epoch, last_seq, clock_ms($1)
-                 FROM claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                 FROM claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                 &[
                     (&self.inner.clock.get(), Type::INT8),
                     (&worker.0, Type::INT8),
-                    (&i32::try_from(wanted).unwrap_or(i32::MAX), Type::INT4),
+                    (&i32::try_from(most).unwrap_or(i32::MAX), Type::INT4),
                     (&i16::from(WRITES_FORMAT), Type::INT2),
                     (&PRIORITY_MS, Type::INT8),
                     (&look.tenant, Type::INT8_ARRAY),
@@ -157,6 +163,7 @@ impl PostgresStore {
                     (&look.since, Type::INT8_ARRAY),
                     (&look.busy, Type::INT4_ARRAY),
                     (&look.newer_than, Type::INT8),
+                    (&wanted.suspects, Type::BOOL),
                 ],
             )
             .await?;
@@ -168,8 +175,11 @@ impl PostgresStore {
             given
                 .push((get(row, 0)?, Given { epoch: super::rows::small(row, 4)?, last_seq: count(row, 5)? }));
         }
-        let full = rows.len() >= wanted;
-        self.inner.marks.lock().learn(&look, &taken, full, self.inner.clock.get());
+        // Suspects lie among the others, which are not looked at then: nothing is learnt of these.
+        if !wanted.suspects {
+            let full = rows.len() >= most;
+            self.inner.marks.lock().learn(&look, &taken, full, self.inner.clock.get());
+        }
         Ok(given)
     }
 

@@ -42,8 +42,8 @@ impl Connection {
         first_of(address, |server| async move {
             let (client, driver) = dial(options, address, server).await?;
             match driver {
-                Driver::Plain(driver) => tokio::spawn(drive(driver)),
-                Driver::Tls(driver) => tokio::spawn(drive(driver)),
+                Driver::Plain(driver) => tokio::spawn(drive(*driver)),
+                Driver::Tls(driver) => tokio::spawn(drive(*driver)),
             };
             let (unnamed, prepared) = (options.unnamed_statements, Mutex::default());
             let connection = Self { client, unnamed, prepared, spoilt: AtomicBool::new(false) };
@@ -194,9 +194,9 @@ fn spoils(code: &SqlState) -> bool {
 /// What moves the bytes of a connection, with TLS or without.
 pub enum Driver {
     /// Without.
-    Plain(tokio_postgres::Connection<Socket, NoTlsStream>),
+    Plain(Box<tokio_postgres::Connection<Socket, NoTlsStream>>),
     /// With.
-    Tls(tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>),
+    Tls(Box<tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
 }
 
 /// A bare connection to the first server that can be written to, for whoever drives it: to listen to notifications.
@@ -240,13 +240,13 @@ async fn dial(
     let refused = |error| refusal::explain(server, &error);
     if server.local || address.tls_mode == TlsMode::Disable {
         let (client, driver) = config.connect(NoTls).await.map_err(refused)?;
-        return Ok((client, Driver::Plain(driver)));
+        return Ok((client, Driver::Plain(Box::new(driver))));
     }
     let (mode, files) = (address.tls_mode, address.tls_files.clone());
     let connector = tokio::task::spawn_blocking(move || tls::connector(mode, &files));
     let connector = connector.await.map_err(|error| ConnectError::Tls(error.to_string()))??;
     let (client, driver) = config.connect(connector).await.map_err(refused)?;
-    Ok((client, Driver::Tls(driver)))
+    Ok((client, Driver::Tls(Box::new(driver))))
 }
 
 /// Moves bytes until the connection ends.

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use agenticai_domain::ids::TaskId;
+use agenticai_domain::ids::{TaskId, TenantId};
 
 use super::PostgresStore;
 use super::rows::{ALIVE, DEAD, get};
-use crate::{Beat, Claimed, Leases, Observed, Result, StoreError, WorkerId, WorkerInfo};
+use crate::{Beat, Claimed, Leases, Observed, Result, StoreError, Suspects, Wanted, WorkerId, WorkerInfo};
 
 impl PostgresStore {
     async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
@@ -90,8 +90,33 @@ impl Leases for PostgresStore {
         Ok(taken.unsigned_abs())
     }
 
-    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
-        self.claim_tasks(worker, limit).await
+    async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
+        self.claim_tasks(worker, wanted).await
+    }
+
+    async fn suspects(&self) -> Result<Suspects> {
+        let rows = self
+            .inner
+            .write
+            .rows(
+                "SELECT n.id, t.id, r.crashes >= 1000 FROM ready r
+                 JOIN tasks t ON t.num = r.task JOIN tenants n ON n.num = r.tenant
+                 WHERE r.crashes >= 2 ORDER BY r.task LIMIT 256",
+                &[],
+            )
+            .await?;
+        let mut suspects = Suspects::default();
+        for row in &rows {
+            match get(row, 2)? {
+                true => suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?))),
+                false => suspects.ready += 1,
+            }
+        }
+        Ok(suspects)
+    }
+
+    async fn crashed_alone(&self, name: String) -> Result<()> {
+        self.inner.write.rows("SELECT crashed_alone($1)", &[(&name, Type::TEXT)]).await.map(drop)
     }
 
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {

@@ -130,3 +130,63 @@ impl Pool {
         self.connections.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::time::Instant;
+
+    use agenticai_testkit::servers::postgres;
+
+    use super::*;
+
+    /// A pool of one connection to an empty database.
+    async fn pool(change: impl FnOnce(&mut PostgresOptions)) -> Pool {
+        let mut options = PostgresOptions::new(postgres::database().await.unwrap().url);
+        change(&mut options);
+        Pool::new(Arc::new(options), 1)
+    }
+
+    fn unavailable(result: Result<impl Sized>) -> String {
+        match result {
+            Err(StoreError::Unavailable(why)) => why,
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it succeeded"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exhausted_pool_keeps_nobody_waiting_for_ever() {
+        let pool = pool(|options| options.acquire_timeout = Duration::from_millis(200)).await;
+        let held = pool.get().await.unwrap();
+        let began = Instant::now();
+        let why = unavailable(pool.rows("SELECT 1", &[]).await);
+        assert!(why.contains("within the time allowed"), "{why}");
+        assert!(began.elapsed() < Duration::from_secs(2));
+        assert_eq!(pool.stats(), PoolStats { limit: 1, open: 1, idle: 0, waiting: 0 });
+        drop(held);
+        pool.rows("SELECT 1", &[]).await.unwrap();
+        assert_eq!(pool.stats().idle, 1);
+    }
+
+    #[tokio::test]
+    async fn a_statement_without_an_answer_is_given_up_with_its_connection() {
+        let pool = pool(|options| options.statement_timeout = Duration::from_millis(300)).await;
+        let why = unavailable(pool.rows("SELECT pg_sleep(60)", &[]).await);
+        assert!(why.contains("0.3 s"), "{why}");
+        pool.rows("SELECT 1", &[]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn broken_and_demoted_connections_are_replaced() {
+        let pool = pool(|_| {}).await;
+        pool.get().await.unwrap().script("CREATE TABLE t (x int)").await.unwrap();
+        pool.rows("SET default_transaction_read_only = on", &[]).await.unwrap();
+        let why = unavailable(pool.rows("INSERT INTO t VALUES (1)", &[]).await);
+        assert!(why.contains("25006"), "{why}");
+        pool.rows("INSERT INTO t VALUES (1)", &[]).await.unwrap();
+        unavailable(pool.rows("SELECT pg_terminate_backend(pg_backend_pid())", &[]).await);
+        pool.rows("INSERT INTO t VALUES (1)", &[]).await.unwrap();
+    }
+}

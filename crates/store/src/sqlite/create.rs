@@ -127,6 +127,16 @@ pub(super) fn create_child(tx: &Tx<'_>, task: &PreparedTask) -> Result<()> {
     insert(tx, tenant, task).map(drop)
 }
 
+/// Creates the task of a firing and answers its number. Its id is that of the firing, so one that is there is the same.
+pub(super) fn create_fired(tx: &Tx<'_>, tenant: i64, task: &PreparedTask) -> Result<i64> {
+    if let Some((num, _)) = insert(tx, tenant, task)? {
+        return Ok(num);
+    }
+    let id = task.new.id;
+    tx.row("SELECT num FROM tasks WHERE id = ?1", [id.0.as_bytes()], |row| row.get(0))?
+        .ok_or_else(|| StoreError::Unreadable(format!("the task {id} of a firing is missing")))
+}
+
 /// Inserts a task, ready at once; answers its number and the agent's name. `None` where the tenant has the id already.
 fn insert(tx: &Tx<'_>, tenant: i64, task: &PreparedTask) -> Result<Option<(i64, String)>> {
     let PreparedTask { new, input, metadata } = task;

@@ -9,7 +9,7 @@ use super::rows::{ALIVE, DEAD, DRAINED, PENDING, PRIORITY_MS, RUNNING};
 use super::transaction::Tx;
 use super::writer::Lane;
 use super::{SqliteStore, claims, inbox};
-use crate::{Beat, Claimed, Leases, Observed, Result, WorkerId, WorkerInfo};
+use crate::{Beat, Claimed, Leases, Observed, Result, Suspects, Wanted, WorkerId, WorkerInfo};
 
 #[async_trait]
 impl Leases for SqliteStore {
@@ -52,8 +52,19 @@ impl Leases for SqliteStore {
         self.inner.writer.call(Lane::Work, 0, move |tx| take_over(tx, limit)).await
     }
 
-    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
-        claims::claim(self, worker, limit).await
+    async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
+        if wanted.suspects {
+            return Ok(Vec::new());
+        }
+        claims::claim(self, worker, wanted.limit).await
+    }
+
+    async fn suspects(&self) -> Result<Suspects> {
+        Ok(Suspects::default())
+    }
+
+    async fn crashed_alone(&self, _name: String) -> Result<()> {
+        Ok(())
     }
 
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use super::OpenError;
 
 /// Every migration; its number is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_schedules.sql")];
 
 /// Brings the schema up to date. Refuses a database that a newer program made, before anything is written.
 pub(super) fn migrate(conn: &mut Connection, now: i64) -> Result<(), OpenError> {

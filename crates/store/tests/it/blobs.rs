@@ -97,7 +97,7 @@ async fn a_task_whose_input_is_lost_fails_alone() {
     assert_eq!(row.status, TaskStatus::Failed);
     let end = serde_json::to_value(row.end.unwrap()).unwrap();
     assert_eq!(end["error"]["code"], codes::JOURNAL_CORRUPT);
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty());
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty());
 }
 
 /// Where blobs cannot be written, a large run has an unknown outcome and a small one goes in.

@@ -24,7 +24,7 @@ async fn writes_until_it_is_killed() {
     let store = SqliteStore::open(SqliteOptions::new(&dir)).unwrap();
     let worker =
         store.register_worker(WorkerInfo { name: "victim".to_owned(), reads_format: 1 }).await.unwrap();
-    let claimed = store.claim(worker, 100).await.unwrap();
+    let claimed = store.claim(worker, 100.into()).await.unwrap();
     assert_eq!(claimed.len(), TASKS);
     let mut writers = Vec::new();
     for claimed in claimed {
@@ -117,7 +117,7 @@ async fn check(
     // The victim's tasks are ready at once. Those that it made are put aside, so that the next one finds its own.
     let sweeper =
         store.register_worker(WorkerInfo { name: "sweeper".to_owned(), reads_format: 1 }).await.unwrap();
-    for claimed in store.claim(sweeper, 100_000).await.unwrap() {
+    for claimed in store.claim(sweeper, 100_000.into()).await.unwrap() {
         if !committed.contains_key(&claimed.head.id) {
             store.end_task(tenant, claimed.head.id, 1, cancelled(), Default::default()).await.unwrap();
         }

@@ -69,7 +69,7 @@ async fn a_restart_takes_everything_over() {
         .await
         .unwrap();
     assert_ne!(heir, worker);
-    let claimed = store.claim(heir, 10).await.unwrap();
+    let claimed = store.claim(heir, 10.into()).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!((claimed[0].head.id, claimed[0].last_seq), (running.head.id, 1));
     assert!(claimed[0].epoch > running.epoch);

@@ -157,5 +157,5 @@ async fn a_damaged_row_fails_its_task_alone() {
     conn.execute(&format!("UPDATE task_inputs SET metadata = NULL {of_task}"), [damaged.id.0.as_bytes()])
         .unwrap();
     assert_eq!(lab.row(damaged.id).await.status, TaskStatus::Failed);
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty());
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty());
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use agenticai_domain::ids::{TaskId, TenantId};
+use agenticai_domain::ids::{ScheduleId, TaskId, TenantId};
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
+use agenticai_domain::schedule::{Firing, FiringState};
 use agenticai_domain::task::End;
 use agenticai_domain::usage::Spend;
 use agenticai_store::*;
@@ -195,8 +196,9 @@ impl Front for Broken {
             _ => self.sound.mark_dead(worker, beats).await,
         }
     }
-    async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Claimed>> {
-        let mut claimed = self.sound.claim(worker, limit).await?;
+    async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
+        let limit = wanted.limit;
+        let mut claimed = self.sound.claim(worker, wanted).await?;
         let mut seen = self.seen();
         if self.fault == Fault::ClaimedTwice {
             let room = limit as usize - claimed.len();
@@ -206,5 +208,43 @@ impl Front for Broken {
             seen.claims.insert(claimed.head.id, (worker, claimed.clone()));
         }
         Ok(claimed)
+    }
+    async fn fire(&self, mut fire: Fire) -> Result<FireOutcome> {
+        match (self.fault, &mut fire.advance) {
+            (Fault::StaleFiring, Some(advance)) => {
+                let which = ScheduleSelector::Id(fire.schedule);
+                if let Some(now) = self.sound.schedule(fire.tenant, which).await? {
+                    advance.revision = now.revision;
+                    advance.from = now.next_fire_at.unwrap_or(advance.from);
+                }
+            }
+            (Fault::FiringRepeated, advance) => {
+                *advance = None;
+                for firing in &mut fire.firings {
+                    firing.id = TaskId(uuid::Uuid::new_v4());
+                    if let Ok(task) = &mut firing.task {
+                        task.id = firing.id;
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.sound.fire(fire).await
+    }
+    async fn start_queued(
+        &self,
+        tenant: TenantId,
+        schedule: ScheduleId,
+        firing: NewFiring,
+    ) -> Result<Option<Firing>> {
+        if self.fault != Fault::OverlapIgnored {
+            return self.sound.start_queued(tenant, schedule, firing).await;
+        }
+        let firings = self.sound.firings(tenant, schedule, 1_000).await?;
+        let waiting = firings.into_iter().find(|known| known.task == firing.id);
+        let (Some(mut started), Ok(task)) = (waiting, firing.task) else { return Ok(None) };
+        self.sound.create_task(CreateTask { task, idempotency: None }).await?;
+        started.state = FiringState::Created;
+        Ok(Some(started))
     }
 }

@@ -43,7 +43,7 @@ pub async fn children_come_with_their_run(lab: Lab) {
         let row = lab.row(new.id).await;
         assert_eq!((row.status, row.head.parent, row.head.depth), (TaskStatus::Pending, new.parent, 1));
     }
-    assert_eq!(lab.store.claim(worker, 10).await.unwrap().len(), 2);
+    assert_eq!(lab.store.claim(worker, 10.into()).await.unwrap().len(), 2);
     let filter = TaskFilter { parent: Some(parent.head.id), ..TaskFilter::default() };
     assert_eq!(lab.store.count_tasks(lab.tenant, filter).await.unwrap(), 2);
 }
@@ -65,7 +65,7 @@ pub async fn a_child_is_created_once(lab: Lab) {
     lab.accept(worker, complete(&child, "x")).await;
     lab.accept(worker, run(&parent, 2, vec![entry("again")]).with_children(vec![child_of(&parent, 0)])).await;
     assert_eq!(lab.row(child.head.id).await.status, TaskStatus::Completed, "as it was");
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty());
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty());
     assert_eq!(lab.store.count_tasks(lab.tenant, TaskFilter::default()).await.unwrap(), 2);
 }
 
@@ -94,7 +94,7 @@ pub async fn a_cancelled_child_tells_its_parent(lab: Lab) {
 pub async fn a_waiting_parent_is_woken(lab: Lab) {
     let (worker, parent, child) = family(&lab).await;
     lab.accept(worker, run(&parent, 2, vec![]).then(wait(0, None))).await;
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty());
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty());
     lab.accept(worker, complete(&child, "x")).await;
     let woken = lab.claim_one(worker).await;
     assert_eq!((woken.head.id, woken.inbox_seq), (parent.head.id, 1));

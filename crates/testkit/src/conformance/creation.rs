@@ -59,7 +59,7 @@ pub async fn an_equal_request_finds_the_first_task(lab: Lab) {
         panic!("the key is known");
     };
     assert_eq!((row.head.id, row.status), (first.id, TaskStatus::Running), "as it stands");
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty(), "nothing was created");
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty(), "nothing was created");
 }
 
 /// The same key with another body is refused and names the task.
@@ -135,7 +135,7 @@ pub async fn a_key_finds_its_task(lab: Lab) {
     lab.create_with_key(lab.new_task(), "k", 2).await;
     lab.create(lab.new_task()).await;
     let worker = lab.worker().await;
-    assert_eq!(lab.store.claim(worker, 10).await.unwrap().len(), 2);
+    assert_eq!(lab.store.claim(worker, 10.into()).await.unwrap().len(), 2);
     assert!(lab.store.delete_agent(lab.tenant, AgentSelector::Id(lab.agent)).await.unwrap());
 
     let (row, body) = of_key(lab.tenant, "k").await.unwrap().expect("the key is known");

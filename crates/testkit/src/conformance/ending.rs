@@ -120,7 +120,7 @@ pub async fn ready_and_waiting_tasks_are_ended_too(lab: Lab) {
     assert!(lab.row(waiting).await.waiting_for.is_empty());
     assert_eq!(lab.store.wake_due(10).await.unwrap(), 0);
     assert_eq!(lab.store.next_due_in().await.unwrap(), None);
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty());
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty());
     assert_eq!(lab.store.backlog().await.unwrap(), (0, 0));
 }
 

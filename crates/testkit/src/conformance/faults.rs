@@ -46,11 +46,17 @@ pub enum Fault {
     TimerLost,
     /// A page begins at the top, whatever the cursor says.
     CursorIgnored,
+    /// An occurrence is fired by everybody who asks, each time as a task of its own.
+    FiringRepeated,
+    /// A schedule is fired whatever became of it since that was decided.
+    StaleFiring,
+    /// A waiting firing is taken for one that nothing is in the way of.
+    OverlapIgnored,
 }
 
 impl Fault {
     /// Every fault, with cases that must find it.
-    pub const ALL: [(Self, &[&str]); 14] = [
+    pub const ALL: [(Self, &[&str]); 17] = [
         (Self::EpochIgnored, &["fencing::a_stale_epoch_is_fenced", "fencing::a_released_task_is_fenced"]),
         (Self::DeathNotWritten, &["fencing::a_dead_worker_cannot_append", "leases::death_is_final"]),
         (Self::InboxNotChecked, &["waiting::a_signal_between_look_and_wait_refuses_the_wait"]),
@@ -77,6 +83,19 @@ impl Fault {
         (Self::TenantIgnored, &["creation::tasks_belong_to_their_tenant"]),
         (Self::TimerLost, &["waiting::timers_wake_when_due"]),
         (Self::CursorIgnored, &["lists::newest_first_and_every_task_once"]),
+        (
+            Self::FiringRepeated,
+            &["schedules::firing_twice_creates_one_task", "schedules::ten_schedulers_create_one_task"],
+        ),
+        (Self::StaleFiring, &["schedules::a_stale_decision_is_refused"]),
+        (
+            Self::OverlapIgnored,
+            &[
+                "schedules::queue_starts_in_order_after_the_end",
+                "schedules::replace_waits_for_the_old_task",
+                "schedules::a_paused_schedule_starts_nothing",
+            ],
+        ),
     ];
 }
 

@@ -17,7 +17,7 @@ pub async fn a_dead_worker_cannot_append(lab: Lab) {
     assert_eq!(lab.append(worker, run(&claimed, 2, vec![entry("b")])).await, AppendOutcome::Fenced);
     let empty_wait = run(&claimed, 2, vec![]).then(wait(0, None));
     assert_eq!(lab.append(worker, empty_wait).await, AppendOutcome::Fenced);
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty(), "nor is it given anything");
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty(), "nor is it given anything");
     lab.store.take_over(10).await.unwrap();
     let heir = lab.worker().await;
     let after = lab.claim_one(heir).await;
@@ -94,7 +94,7 @@ pub async fn takeover_hands_over_everything_once(lab: Lab) {
         lab.create(lab.new_task()).await;
     }
     let worker = lab.worker().await;
-    let held = lab.store.claim(worker, 10).await.unwrap();
+    let held = lab.store.claim(worker, 10.into()).await.unwrap();
     let beats = lab.store.observe_workers().await.unwrap()[0].beats;
     assert_eq!(lab.store.take_over(10).await.unwrap(), 0, "it lives");
     assert!(lab.store.mark_dead(worker, beats).await.unwrap());
@@ -102,7 +102,7 @@ pub async fn takeover_hands_over_everything_once(lab: Lab) {
     assert_eq!(lab.store.take_over(10).await.unwrap(), 3);
     assert_eq!(lab.store.take_over(10).await.unwrap(), 0);
     let heir = lab.worker().await;
-    let claimed = lab.store.claim(heir, 10).await.unwrap();
+    let claimed = lab.store.claim(heir, 10.into()).await.unwrap();
     assert_eq!(claimed.len(), 5);
     for claimed in claimed {
         let before = held.iter().find(|held| held.head.id == claimed.head.id).expect("held before");

@@ -74,7 +74,7 @@ pub async fn runs_are_accepted_each_by_itself(lab: Lab) {
         lab.create(lab.new_task()).await;
     }
     let worker = lab.worker().await;
-    let claimed = lab.store.claim(worker, 3).await.unwrap();
+    let claimed = lab.store.claim(worker, 3.into()).await.unwrap();
     lab.accept(worker, run(&claimed[1], 1, vec![entry("before")])).await;
     let mut stale = run(&claimed[2], 1, vec![entry("stale")]);
     stale.epoch += 1;

@@ -87,7 +87,7 @@ impl Lab {
 
     /// The only task that is ready, given to the worker.
     pub async fn claim_one(&self, worker: WorkerId) -> Claimed {
-        let mut claimed = self.store.claim(worker, 10).await.unwrap();
+        let mut claimed = self.store.claim(worker, 10.into()).await.unwrap();
         assert_eq!(claimed.len(), 1, "one task is ready");
         claimed.remove(0)
     }

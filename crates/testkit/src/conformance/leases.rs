@@ -65,7 +65,7 @@ pub async fn claims_are_exclusive(lab: Lab) {
     let mut claims = Vec::new();
     for _ in 0..5 {
         let (store, worker) = (lab.store.clone(), lab.worker().await);
-        claims.push(tokio::spawn(async move { store.claim(worker, 7).await.unwrap() }));
+        claims.push(tokio::spawn(async move { store.claim(worker, 7.into()).await.unwrap() }));
     }
     let mut given = Vec::new();
     for claim in claims {
@@ -97,7 +97,7 @@ pub async fn urgent_tasks_go_first(lab: Lab) {
     let worker = lab.worker().await;
     let mut given = Vec::new();
     for _ in 0..4 {
-        given.push(lab.store.claim(worker, 1).await.unwrap().remove(0).head.id);
+        given.push(lab.store.claim(worker, 1.into()).await.unwrap().remove(0).head.id);
     }
     assert_eq!(given, expected.into_iter().map(|(id, _)| id).collect::<Vec<_>>());
 }
@@ -106,7 +106,7 @@ pub async fn urgent_tasks_go_first(lab: Lab) {
 pub async fn claims_leave_newer_formats_alone(lab: Lab) {
     lab.create(lab.new_task()).await;
     let old = lab.worker_reading(0).await;
-    assert!(lab.store.claim(old, 10).await.unwrap().is_empty());
+    assert!(lab.store.claim(old, 10.into()).await.unwrap().is_empty());
     let current = lab.worker().await;
     lab.claim_one(current).await;
 }
@@ -155,7 +155,7 @@ pub async fn the_backlog_is_counted(lab: Lab) {
     let now = lab.store.now().await.unwrap();
     assert!(age <= (now - oldest.created_at) as u64, "{age} ms is older than the oldest task");
     let worker = lab.worker().await;
-    lab.store.claim(worker, 10).await.unwrap();
+    lab.store.claim(worker, 10.into()).await.unwrap();
     assert_eq!(lab.store.backlog().await.unwrap(), (0, 0));
 }
 

@@ -26,6 +26,7 @@ pub mod journal;
 pub mod leases;
 pub mod lists;
 pub mod payloads;
+pub mod schedules;
 pub mod waiting;
 
 use std::pin::Pin;
@@ -181,6 +182,29 @@ macro_rules! conformance_cases {
                 nul_bytes_and_quotes_survive
                 large_runs_keep_their_order
                 large_inputs_ends_and_messages
+            }
+            schedules {
+                a_schedule_reads_back
+                a_taken_schedule_name_is_refused
+                the_same_id_is_the_same_schedule
+                a_change_raises_the_revision
+                schedules_belong_to_their_tenant
+                schedules_are_paged_by_name
+                a_deleted_schedule_leaves_its_tasks
+                due_schedules_are_found
+                firing_creates_a_task_and_moves_on
+                firing_twice_creates_one_task
+                ten_schedulers_create_one_task
+                a_stale_decision_is_refused
+                firing_may_pass_over_everything
+                skip_creates_none_while_a_task_is_open
+                queue_starts_in_order_after_the_end
+                a_full_queue_skips
+                replace_waits_for_the_old_task
+                a_paused_schedule_starts_nothing
+                a_firing_without_a_task_is_recorded
+                a_trigger_sent_again_is_the_same_firing
+                old_firings_are_forgotten
             }
         }
     };

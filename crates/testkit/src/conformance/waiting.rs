@@ -55,7 +55,7 @@ pub async fn a_signal_wakes_a_waiting_task(lab: Lab) {
         (row.status, row.waiting_for, row.spend),
         (TaskStatus::Waiting, vec![waiting_for()], spend(1))
     );
-    assert!(lab.store.claim(worker, 10).await.unwrap().is_empty(), "nobody has it");
+    assert!(lab.store.claim(worker, 10.into()).await.unwrap().is_empty(), "nobody has it");
     assert_eq!(lab.store.backlog().await.unwrap().0, 0);
     assert_eq!(lab.signal(task, "go").await, DeliverOutcome::Delivered);
     let row = lab.row(task).await;

@@ -33,21 +33,28 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for servers on this machine: `localhost` and 127.0.0.1.
+    /// A certificate for servers on this machine: `localhost` and 127.0.0.1. Servers of a group show it to each other,
+    /// so it is good for clients too.
     pub fn server(&self) -> anyhow::Result<Identity> {
-        self.issue("localhost", &["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth)
+        let usages = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue("localhost", &["localhost", "127.0.0.1"], &usages)
     }
 
     /// A certificate for a client whose common name is `name`.
     pub fn client(&self, name: &str) -> anyhow::Result<Identity> {
-        self.issue(name, &[], ExtendedKeyUsagePurpose::ClientAuth)
+        self.issue(name, &[], &[ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    fn issue(&self, name: &str, hosts: &[&str], usage: ExtendedKeyUsagePurpose) -> anyhow::Result<Identity> {
+    fn issue(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        usages: &[ExtendedKeyUsagePurpose],
+    ) -> anyhow::Result<Identity> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts)?;
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages.push(usage);
+        params.extended_key_usages.extend_from_slice(usages);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Identity { certificate, key: key.serialize_pem() })

@@ -170,11 +170,13 @@ impl Bench {
             broker: self.broker.clone(),
             performer,
             metrics: Arc::new(WorkerMetrics::default()),
+            apart: None,
             config: WorkerConfig {
                 name: "test".into(),
                 concurrency: 100,
                 lease_ttl: TTL,
                 drain: Duration::from_millis(500),
+                suspects_only: false,
             },
         };
         Running { handle: tokio::spawn(worker.run(stop.clone())), stop }

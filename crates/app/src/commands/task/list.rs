@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::client::{Client, Path};
 use crate::commands::Context;
-use crate::exit::{Exit, Failure, Result};
+use crate::commands::input::metadata;
+use crate::exit::{Exit, Result};
 use crate::render::{clip, cost, print, table};
 
 /// Which tasks.
@@ -30,9 +31,7 @@ pub async fn perform(context: &Context, client: &Client, filter: &Filter) -> Res
         query.extend(value.iter().map(|value| (key.to_owned(), value.clone())));
     }
     for pair in &filter.metadata {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Failure::usage(format!("`{pair}` is no metadata: write KEY=VALUE")))?;
+        let (key, value) = metadata(pair)?;
         query.push((format!("metadata.{key}"), value.to_owned()));
     }
     let pairs: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();

@@ -5,6 +5,8 @@ mod list;
 mod show;
 mod watch;
 
+pub use list::input;
+
 use super::Context;
 use crate::cli::Task;
 use crate::client::server;

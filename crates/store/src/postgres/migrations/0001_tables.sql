@@ -128,6 +128,8 @@ CREATE TABLE ready (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX ready_by_age ON ready (tenant, priority, ready_at);
+-- Tasks that were in the hands of workers that crashed, twice or more without a committed step in between.
+CREATE INDEX ready_suspects ON ready (task) WHERE crashes >= 2;
 
 -- Which worker advances which task. Whatever an append has to know of its task is repeated here.
 CREATE TABLE held (

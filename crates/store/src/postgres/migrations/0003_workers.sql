@@ -7,13 +7,16 @@
 -- the number of their tasks; inside a tenant priority and age decide. Tenants with numbers above `newer_than` are looked
 -- at whole.
 CREATE FUNCTION claim_tasks(floor bigint, p_worker bigint, most int, p_format smallint, priority_ms bigint,
-                            m_tenant bigint[], m_priority smallint[], m_from bigint[], m_busy int[], newer_than bigint)
+                            m_tenant bigint[], m_priority smallint[], m_from bigint[], m_busy int[], newer_than bigint, suspects boolean)
 RETURNS TABLE (task bigint, tenant bigint, priority smallint, epoch int, crashes smallint, ready_at bigint, last_seq bigint)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     at bigint;
     reads smallint;
+    -- From the second crash on a task is tried alone; from a thousand on it is poison.
+    clean int := CASE WHEN suspects THEN 2 ELSE 0 END;
+    tainted int := CASE WHEN suspects THEN 999 ELSE 1 END;
     chosen bigint[];
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
@@ -32,6 +35,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT * FROM ready h
             WHERE h.tenant = m.tenant AND h.priority = m.priority AND h.ready_at >= m.since AND h.format <= reads
+              AND h.crashes BETWEEN clean AND tainted
             ORDER BY h.ready_at LIMIT 2 * most
         ) AS r
     ), ranked AS (
@@ -63,6 +67,14 @@ BEGIN
     FROM given g
     ORDER BY g.ready_at - g.priority * priority_ms;
 END
+$$;
+
+-- Declares workers dead that were seen to crash with nothing but a suspect in hand: the suspect is poison.
+CREATE FUNCTION crashed_alone(p_name text) RETURNS void LANGUAGE sql AS $$
+    WITH crashed AS (
+        UPDATE workers SET state = 1 WHERE state < 2 AND state = 0 AND name = p_name RETURNING id
+    )
+    UPDATE held SET crashes = 1000 FROM crashed WHERE worker = crashed.id
 $$;
 
 -- Hands tasks of a worker back, with their epoch raised.
@@ -105,7 +117,7 @@ BEGIN
         )
         INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq)
         -- A step that was committed since the last crash clears what was counted until then.
-        SELECT task, tenant, priority, format, epoch + 1, CASE WHEN seq > crash_seq THEN 1 ELSE least(crashes, 1000) + 1 END,
+        SELECT task, tenant, priority, format, epoch + 1, CASE WHEN crashes >= 1000 THEN 1000 WHEN seq > crash_seq THEN 1 ELSE least(crashes + 1, 999) END,
                clock_ms(floor), started_at, seq
         FROM back;
         GET DIAGNOSTICS n = ROW_COUNT;

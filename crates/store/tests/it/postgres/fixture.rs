@@ -62,7 +62,6 @@ impl Fixture for PostgresFixture {
 }
 
 /// A lab on a new store, with its parts at hand.
-#[allow(dead_code)]
 pub async fn lab() -> (Lab, PostgresStore, PostgresOptions) {
     let fixture = PostgresFixture::open().await;
     let (store, options) = (fixture.store.clone(), fixture.options.clone());

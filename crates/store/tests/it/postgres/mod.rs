@@ -1,4 +1,5 @@
 //! The store of a cluster, on a real server.
 
 mod conformance;
+mod dispatch;
 pub mod fixture;

@@ -85,8 +85,11 @@ impl Node {
 
     /// Asks it with `redis-cli`; answers what that prints.
     fn cli(&self, args: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new("redis-cli");
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"]).stdin(Stdio::null());
+        // It would wait for ever for a frozen server, or for a cluster that does not agree.
+        let mut command = Command::new("timeout");
+        command
+            .args(["30", "redis-cli", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-e"])
+            .stdin(Stdio::null());
         if let Some(authority) = &self.authority {
             command.args(["--tls", "--cacert"]).arg(authority);
         }

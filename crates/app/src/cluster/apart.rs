@@ -1,0 +1,52 @@
+//! Processes that are started for tasks that crash workers.
+
+use async_trait::async_trait;
+use tokio::process::Command;
+use uuid::Uuid;
+
+use agenticai_worker::Apart;
+
+/// This program once more, as a worker with the same settings. It is not ended with this process: it holds a task, and
+/// ends by itself.
+pub struct OwnProcess;
+
+#[async_trait]
+impl Apart for OwnProcess {
+    async fn run(&self) -> Result<Option<String>, String> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let name = format!("suspects-{}", Uuid::new_v4());
+        let status = Command::new(program)
+            .args(settings_of(std::env::args().skip(1)))
+            .args(["--suspects", &name, "--admin-port", "0"])
+            .status()
+            .await
+            .map_err(|error| error.to_string())?;
+        // A number is how it ends by itself; without one it was killed, be it by its own fault.
+        Ok(status.code().is_none().then_some(name))
+    }
+}
+
+/// The arguments of this process without the port of its operators, which is taken.
+fn settings_of(mut own: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    while let Some(argument) = own.next() {
+        if argument == "--admin-port" {
+            own.next();
+        } else if !argument.starts_with("--admin-port=") {
+            kept.push(argument);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_the_operators_is_left_out() {
+        let own = ["worker", "--admin-port", "9091", "--concurrency", "3", "--admin-port=7"];
+        let kept = settings_of(own.into_iter().map(str::to_owned));
+        assert_eq!(kept, ["worker", "--concurrency", "3"]);
+    }
+}

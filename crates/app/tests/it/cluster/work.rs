@@ -1,0 +1,112 @@
+//! Tasks through `api` and `worker`, on PostgreSQL alone.
+
+use agenticai_testkit::servers::pgbouncer::PgBouncer;
+use agenticai_testkit::servers::postgres::{self, Options, Postgres};
+use serde_json::Value;
+
+use super::{Cluster, Running};
+use crate::home::free_port;
+
+const AGENT: &str = "name: adder\nmodel: {name: practice}\ninstructions: Calculate.\ntools: [calculator]\n";
+
+const ASK: &str = "What is 17% of 2,340? Use the calculator.";
+
+/// The command line against an API.
+struct Client<'a> {
+    cluster: &'a Cluster,
+    url: String,
+}
+
+impl<'a> Client<'a> {
+    /// Starts an API and stores an agent.
+    fn start(cluster: &'a Cluster, environment: &[(&str, &str)]) -> (Self, Running) {
+        let port = free_port();
+        let api = cluster.start(&["api", "--port", &port.to_string()], environment);
+        cluster.wait_ready(&api);
+        let client = Self { cluster, url: format!("http://127.0.0.1:{port}") };
+        let file = cluster.home.file("adder.yaml", AGENT);
+        client.json(&["agent", "apply", "-f", &file]);
+        (client, api)
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let key = self.cluster.key_file();
+        let mut all = args.to_vec();
+        all.extend(["--url", &self.url, "--api-key-file", &key, "--json"]);
+        let printed = self.cluster.run(&all);
+        assert_eq!(printed.code, 0, "{args:?}: {printed:?}");
+        serde_json::from_str(&printed.out).unwrap()
+    }
+
+    fn run(&self) {
+        let done = self.json(&["run", "--agent", "adder", ASK]);
+        assert_eq!(done["status"], "completed", "{done}");
+        assert!(done.to_string().contains("397.8"), "{done}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_accepted_by_one_process_and_done_by_another() {
+    let cluster = Cluster::bootstrapped().await;
+    let (client, api) = Client::start(&cluster, &[]);
+    let mut first = cluster.ready(&["worker"]);
+    let _scheduler = cluster.ready(&["scheduler"]);
+    client.run();
+
+    // A worker that stops hands over; another goes on.
+    first.process.signal("TERM");
+    let (code, log) = first.end();
+    assert_eq!(code, 0, "{log}");
+    let accepted = client.json(&["run", "--agent", "adder", "--no-wait", ASK]);
+    let metrics = || api.get("/metrics").unwrap().1;
+    assert!(metrics().contains("agenticai_tasks_ready 1"), "{}", metrics());
+    let _second = cluster.ready(&["worker", "--concurrency", "3"]);
+    let id = accepted["id"].as_str().unwrap().to_owned();
+    let status = || client.json(&["task", "show", &id])["status"].clone();
+    cluster.home.wait_for("the end of the task", || status() == "completed");
+    let list = client.json(&["task", "list"]);
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(2), "{list}");
+}
+
+#[tokio::test]
+async fn processes_outlive_a_database_that_is_killed() {
+    let server = Postgres::start(Options::default()).await.unwrap();
+    let mut cluster = Cluster::empty().await;
+    cluster.url = server.url("postgres");
+    cluster.bootstrap();
+    let (client, api) = Client::start(&cluster, &[]);
+    let mut worker = cluster.ready(&["worker"]);
+    client.run();
+    server.process().kill_9().unwrap();
+    for running in [&api, &worker] {
+        cluster.home.wait_for("unreadiness", || {
+            running
+                .get("/health/ready")
+                .is_some_and(|(status, body)| status == 503 && body.contains("database"))
+        });
+        assert_eq!(running.get("/health/live").unwrap().0, 200);
+    }
+    server.restart().await.unwrap();
+    cluster.wait_ready(&api);
+    cluster.wait_ready(&worker);
+    client.run();
+    worker.process.signal("TERM");
+    let (code, log) = worker.end();
+    assert_eq!(code, 0, "{log}");
+}
+
+#[tokio::test]
+async fn roles_work_through_a_pooler_that_shares_connections() {
+    let database = postgres::database().await.unwrap();
+    let pooler = PgBouncer::start(postgres::shared().await.unwrap(), 4).await.unwrap();
+    let mut cluster = Cluster::empty().await;
+    cluster.url = database.url;
+    cluster.bootstrap();
+    cluster.url = pooler.url(&database.name);
+    let unnamed = [("AGENTICAI_DATABASE_UNNAMED_STATEMENTS", "true")];
+    let (client, _api) = Client::start(&cluster, &unnamed);
+    let worker = cluster.start(&["worker"], &unnamed);
+    cluster.wait_ready(&worker);
+    client.run();
+    client.run();
+}
