@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 /// Why a connection could not be made, or ended. Its text tells an operator where to look and holds no password.
 pub type ConnectError = Box<dyn std::error::Error + Send + Sync>;
@@ -13,6 +14,13 @@ pub type ConnectError = Box<dyn std::error::Error + Send + Sync>;
 /// The pause before the second try; it doubles until [`LAST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A connection that lasted less than this does not make the next pause short again.
+const LASTED: Duration = Duration::from_secs(1);
+
+/// After a warning there is none for this long: a server that accepts connections and ends them at once must not fill
+/// the log.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// How long a server may take to answer before it counts as gone: one that is frozen ends no connection.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -31,7 +39,7 @@ pub struct LinkStats {
     pub connects: AtomicU64,
     /// Messages with hints that were sent.
     pub hints_sent: AtomicU64,
-    /// Messages with hints that came from others.
+    /// Messages with hints that arrived.
     pub hints_received: AtomicU64,
     /// Other messages that were sent.
     pub sent: AtomicU64,
@@ -73,12 +81,14 @@ pub(crate) fn count_many(counter: &AtomicU64, by: usize) {
 pub(crate) struct Link {
     /// What to say of an outage: what goes on without the server.
     without: &'static str,
+    /// Whether an outage was warned of that has not ended.
+    away: AtomicBool,
     pub(crate) stats: Arc<LinkStats>,
 }
 
 impl Link {
     pub(crate) fn new(server: &'static str, without: &'static str) -> Self {
-        Self { without, stats: Arc::new(LinkStats::new(server)) }
+        Self { without, away: AtomicBool::new(false), stats: Arc::new(LinkStats::new(server)) }
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -87,11 +97,13 @@ impl Link {
 
     /// Says that a connection is made and set up.
     pub(crate) fn up(&self) {
-        let again = self.stats.connects.fetch_add(1, Ordering::Relaxed) > 0;
+        let first = self.stats.connects.fetch_add(1, Ordering::Relaxed) == 0;
         self.stats.connected.store(true, Ordering::Relaxed);
-        match again {
-            true => tracing::info!(server = self.stats.server, "the server is connected again"),
-            false => tracing::info!(server = self.stats.server, "the server is connected"),
+        let (away, server) = (self.away.swap(false, Ordering::Relaxed), self.stats.server);
+        match (first, away) {
+            (true, _) => tracing::info!(server, "the server is connected"),
+            (false, true) => tracing::info!(server, "the server is connected again"),
+            (false, false) => tracing::debug!(server, "the server is connected again"),
         }
     }
 }
@@ -106,17 +118,20 @@ pub(crate) trait Session: Send + Sync {
 
 /// Serves one connection after another, for ever.
 pub(crate) async fn keep_connected(session: Arc<dyn Session>) {
-    let (mut pause, mut warned) = (FIRST_PAUSE, false);
+    let (mut pause, mut quiet_until) = (FIRST_PAUSE, Instant::now());
     loop {
+        let began = Instant::now();
         let Err(error) = session.serve().await;
-        let link = session.link();
-        if link.stats.connected.swap(false, Ordering::Relaxed) {
-            (pause, warned) = (FIRST_PAUSE, false);
+        let (link, now) = (session.link(), Instant::now());
+        if link.stats.connected.swap(false, Ordering::Relaxed) && now - began > LASTED {
+            pause = FIRST_PAUSE;
         }
         let (server, without) = (link.stats.server, link.without);
-        match std::mem::replace(&mut warned, true) {
-            false => tracing::warn!(server, %error, "the server cannot be reached, {without}; trying again"),
-            true => tracing::debug!(server, %error, "the server still cannot be reached"),
+        if now >= quiet_until && !link.away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(server, %error, "the server cannot be reached, {without}; trying again");
+            quiet_until = now + QUIET;
+        } else {
+            tracing::debug!(server, %error, "the server cannot be reached");
         }
         // Processes that lost one server together do not come back together.
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;

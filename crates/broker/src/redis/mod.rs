@@ -8,7 +8,8 @@
 //! one that has left is known at most [`readers::COUNTS_FOR`] later. A process that connects asks for all announcements.
 //!
 //! Workers hear pokes on `<namespace>.pokes`. Any server takes part: a single one, the master that Sentinel names, or
-//! any node of a cluster, whose nodes forward what is published to each other.
+//! any node of a cluster, whose nodes forward what is published to each other. A user with restricted rights needs
+//! `&<namespace>.*`, `+publish`, `+subscribe` and `+ping`.
 
 mod connect;
 mod outbox;
@@ -252,10 +253,13 @@ impl Session for RedisLink {
             answer(client.get_multiplexed_async_connection_with_config(&connect::settings())).await?;
         // Events from before the outage are of no use: their readers have read the journal.
         self.outbox.take();
-        self.link.up();
         let mut first = Pipeline::new();
         self.announce(&mut first, &self.peer.local.tasks_read(), true);
         self.publish_all(&mut connection, first).await?;
+        self.link.up();
+        // Whoever began to read since then has not been told of.
+        self.asked.store(true, Ordering::Relaxed);
+        self.pending.wake();
         let wants = self.peer.wants();
         tokio::select! {
             ended = self.send(&mut connection) => ended,

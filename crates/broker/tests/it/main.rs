@@ -3,6 +3,7 @@
 
 mod conformance;
 mod fixture;
+mod log;
 mod outages;
 mod rabbitmq;
 mod strangers;

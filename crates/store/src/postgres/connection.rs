@@ -191,11 +191,11 @@ fn spoils(code: &SqlState) -> bool {
     SPOILING.contains(code)
 }
 
-/// What moves the bytes of a connection, with TLS or without.
+/// What moves the bytes of a connection.
 pub enum Driver {
-    /// Without.
+    /// Where TLS is not wanted.
     Plain(Box<tokio_postgres::Connection<Socket, NoTlsStream>>),
-    /// With.
+    /// Where it is wanted, whether or not the server has it.
     Tls(Box<tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
 }
 

@@ -132,7 +132,8 @@ pub(super) async fn queued(store: &PostgresStore, limit: u32) -> Result<Vec<Queu
          ORDER BY f.num LIMIT $1",
         RawSchedule::COLUMNS
     );
-    let rows = store.inner.read.rows(&sql, &[(&i64::from(limit), Type::INT8)]).await?;
+    // Planned each time: a plan that was made while nothing waited would be kept.
+    let rows = store.inner.read.rows_once(&sql, &[(&i64::from(limit), Type::INT8)]).await?;
     let mut queued = Vec::with_capacity(rows.len());
     for row in &rows {
         let firing = read_firing(row, RawSchedule::WIDTH)?;

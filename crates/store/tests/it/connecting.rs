@@ -188,7 +188,8 @@ async fn a_bare_connection_is_made_to_a_server_that_can_be_written_to() {
     let both =
         format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres", reader.port(), writer.port());
     let (client, driver) = connect(&PostgresOptions::new(both)).await.unwrap();
-    let Driver::Plain(driver) = driver else { panic!("the server has no TLS") };
+    // By default TLS is asked for, and done without where the server has none.
+    let Driver::Tls(driver) = driver else { panic!("TLS was not asked for") };
     tokio::spawn(*driver);
     let port: String = client.query_one("SELECT current_setting('port')", &[]).await.unwrap().get(0);
     assert_eq!(port, writer.port().to_string());

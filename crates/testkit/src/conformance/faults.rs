@@ -85,15 +85,15 @@ impl Fault {
         (Self::CursorIgnored, &["lists::newest_first_and_every_task_once"]),
         (
             Self::FiringRepeated,
-            &["schedules::firing_twice_creates_one_task", "schedules::ten_schedulers_create_one_task"],
+            &["firings::firing_twice_creates_one_task", "firings::ten_schedulers_create_one_task"],
         ),
-        (Self::StaleFiring, &["schedules::a_stale_decision_is_refused"]),
+        (Self::StaleFiring, &["firings::a_stale_decision_is_refused"]),
         (
             Self::OverlapIgnored,
             &[
-                "schedules::queue_starts_in_order_after_the_end",
-                "schedules::replace_waits_for_the_old_task",
-                "schedules::a_paused_schedule_starts_nothing",
+                "firings::queue_starts_in_order_after_the_end",
+                "firings::replace_waits_for_the_old_task",
+                "firings::a_paused_schedule_starts_nothing",
             ],
         ),
     ];

@@ -21,6 +21,7 @@ pub mod creation;
 pub mod ending;
 pub mod faults;
 pub mod fencing;
+pub mod firings;
 pub mod identity;
 pub mod journal;
 pub mod leases;
@@ -192,6 +193,8 @@ macro_rules! conformance_cases {
                 schedules_are_paged_by_name
                 a_deleted_schedule_leaves_its_tasks
                 due_schedules_are_found
+            }
+            firings {
                 firing_creates_a_task_and_moves_on
                 firing_twice_creates_one_task
                 ten_schedulers_create_one_task

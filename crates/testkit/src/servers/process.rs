@@ -104,13 +104,14 @@ fn has_setpriv() -> bool {
 }
 
 type Spawned = std::io::Result<Child>;
+type Job = (Command, mpsc::Sender<Spawned>);
 
 /// Spawns on a thread that lives as long as the process: the kernel sends a parent's death signal when the *thread*
 /// that spawned has ended, and a test's thread ends with the test.
 fn spawn(command: Command) -> anyhow::Result<Spawned> {
-    static SPAWNER: OnceLock<Mutex<mpsc::Sender<(Command, mpsc::Sender<Spawned>)>>> = OnceLock::new();
+    static SPAWNER: OnceLock<Mutex<mpsc::Sender<Job>>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
-        let (jobs, queue) = mpsc::channel::<(Command, mpsc::Sender<Spawned>)>();
+        let (jobs, queue) = mpsc::channel::<Job>();
         std::thread::spawn(move || {
             for (mut command, answer) in queue {
                 let _ = answer.send(command.spawn());
@@ -210,14 +211,6 @@ impl Process {
         Ok(self.child().as_mut().map(Child::try_wait).transpose()?.flatten())
     }
 
-    /// Forgets a process that has ended by itself, so that it can be started again.
-    pub fn reap(&self) {
-        if let Some(mut child) = self.child().take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-
     fn log_path(&self) -> PathBuf {
         self.program.dir.join(format!("{}.log", self.program.name))
     }
@@ -231,9 +224,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.pid().is_some() && self.kill_9().is_err() {
-            self.reap();
-        }
+        // An error means that it does not run.
+        let _ = self.kill_9();
     }
 }
 

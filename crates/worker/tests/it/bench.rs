@@ -115,7 +115,7 @@ pub struct Bench {
     pub store: SqliteStore,
     pub broker: Arc<MemoryBroker>,
     pub tenant: TenantId,
-    agent: agenticai_domain::spec::AgentVersion,
+    pub agent: agenticai_domain::spec::AgentVersion,
     _dir: tempfile::TempDir,
 }
 

@@ -5,3 +5,4 @@ mod bench;
 mod deaths;
 mod faults;
 mod lives;
+mod schedules;

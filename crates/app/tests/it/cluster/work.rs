@@ -110,3 +110,31 @@ async fn roles_work_through_a_pooler_that_shares_connections() {
     client.run();
     client.run();
 }
+
+#[tokio::test]
+async fn two_schedulers_fire_each_occurrence_once_also_when_one_is_killed() {
+    let cluster = Cluster::bootstrapped().await;
+    let (client, _api) = Client::start(&cluster, &[]);
+    let _worker = cluster.ready(&["worker"]);
+    let mut first = cluster.ready(&["scheduler"]);
+    let _second = cluster.ready(&["scheduler"]);
+    let create = ["schedule", "create", "often", "--cron", "* * * * * *", "--agent", "adder", ASK];
+    client.json(&[&create[..], &["--overlap", "queue", "--catch-up", "all"]].concat());
+    let firings = || {
+        let shown = client.json(&["schedule", "show", "often", "--firings", "1000"]);
+        shown["firings"].as_array().unwrap().clone()
+    };
+    cluster.home.wait_for("firings", || firings().len() >= 3);
+    first.process.kill();
+    let seen = firings().len();
+    cluster.home.wait_for("firings without the first scheduler", || firings().len() >= seen + 3);
+    client.json(&["schedule", "pause", "often"]);
+    let fired = firings();
+    let second =
+        |firing: &Value| firing["due_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+    let due: Vec<i64> = fired.iter().rev().map(second).collect();
+    assert!(due.windows(2).all(|pair| pair[1] == pair[0] + 1), "each once, without a hole: {due:?}");
+    let created = fired.iter().filter(|firing| firing["state"] == "created").count();
+    let list = client.json(&["task", "list", "--limit", "1000"]);
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(created), "{list}");
+}

@@ -13,7 +13,9 @@ CREATE TABLE tenants (
     num         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id          uuid NOT NULL UNIQUE,
     name        text NOT NULL UNIQUE,
-    created_at  bigint NOT NULL
+    created_at      bigint NOT NULL,
+    -- How long its tasks are kept after their end.
+    retention_days  int NOT NULL DEFAULT 30 CHECK (retention_days BETWEEN 1 AND 36500)
 );
 
 CREATE TABLE users (
@@ -60,8 +62,8 @@ CREATE TABLE agent_versions (
 CREATE TABLE tasks (
     num                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id                 uuid NOT NULL UNIQUE,
-    -- The partition of everything that belongs to the task, chosen at creation: weeks since 1970. Children lie where
-    -- their parent lies, so that a task is in one partition whenever it is created again by a resend.
+    -- The partition of everything that belongs to the task, chosen at creation: its tenant's retention and the week.
+    -- Children lie where their parent lies.
     bucket             int NOT NULL,
     tenant             bigint NOT NULL,
     agent              bigint NOT NULL,
@@ -110,6 +112,8 @@ CREATE INDEX tasks_by_label ON tasks USING gin (labels) WHERE labels IS NOT NULL
 CREATE INDEX tasks_timers ON tasks (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX tasks_waiting ON tasks (agent, num) WHERE waiting_for IS NOT NULL;
 CREATE INDEX tasks_by_parent ON tasks (parent) WHERE parent IS NOT NULL;
+-- Tasks lie in the order of their creation, so a summary of pages is enough.
+CREATE INDEX tasks_by_bucket ON tasks USING brin (bucket) WITH (pages_per_range = 32, autosummarize = on);
 
 -- What is ready: the queue, and the truth of it. Ageing is a constant: a step of priority is worth so many
 -- milliseconds of waiting, so that a claim reads heads and computes nothing. `ready_at` grows along each priority of
@@ -199,8 +203,10 @@ CREATE TABLE idempotency (
     key         bytea NOT NULL,
     body        bytea NOT NULL,
     task        uuid NOT NULL,
+    bucket      int NOT NULL,
     PRIMARY KEY (tenant, key)
 );
+CREATE INDEX idempotency_by_bucket ON idempotency (bucket);
 
 -- Incarnations of workers. Their row is the fence: every append and claim holds it FOR KEY SHARE, which neither a
 -- beat nor a death waits for; a takeover takes FOR UPDATE, and so comes after everything that was in flight.
@@ -234,7 +240,7 @@ CREATE FUNCTION clock_ms(floor bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $
     SELECT greatest(floor, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
 $$;
 
--- Weeks since 1970.
-CREATE FUNCTION bucket_of(at bigint) RETURNS int LANGUAGE sql IMMUTABLE AS $$
-    SELECT (at / 604800000)::int
+-- The bucket of a task that is created now: its retention in days, and weeks since 1970 in the last four digits.
+CREATE FUNCTION bucket_of(at bigint, retention_days int) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+    SELECT retention_days * 10000 + (at / 604800000)::int
 $$;

@@ -17,7 +17,7 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SE
     WITH made AS (
         INSERT INTO tasks (id, bucket, tenant, agent, agent_version, priority, depth, format, created_at, deadline_at,
                            parent, parent_step, created_by, traceparent, metadata, labels, input)
-        SELECT c.id, coalesce(p.bucket, bucket_of(at)), t.num, a.num, c.version, c.priority, c.depth, p_format, at,
+        SELECT c.id, coalesce(p.bucket, bucket_of(at, t.retention_days)), t.num, a.num, c.version, c.priority, c.depth, p_format, at,
                -- A time-out beyond the end of time is none.
                CASE WHEN c.timeout <= 9223372036854775807 - at THEN at + c.timeout END,
                p.num, c.parent_step, c.created_by, c.traceparent, c.metadata, string_to_array(c.labels, E'\x1f'), c.input
@@ -55,13 +55,14 @@ DECLARE
     made uuid[];
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    now_ms := clock_ms(floor);
     SELECT count(*) INTO keys FROM unnest(p_key) AS k WHERE k IS NOT NULL;
     IF keys > 0 THEN
         -- Sorted, or two batches with the same keys would wait for each other. Keys of others that are being committed
         -- are waited for here.
         WITH claimed AS (
-            INSERT INTO idempotency (tenant, key, body, task)
-            SELECT t.num, c.key, c.body, c.id
+            INSERT INTO idempotency (tenant, key, body, task, bucket)
+            SELECT t.num, c.key, c.body, c.id, bucket_of(now_ms, t.retention_days)
             FROM unnest(p_key, p_body, p_id, p_tenant, p_agent, p_version, p_parent)
                  AS c(key, body, id, tenant, agent, version, parent)
             JOIN tenants t ON t.id = c.tenant
@@ -80,7 +81,6 @@ BEGIN
             FROM unnest(p_key, p_id) WITH ORDINALITY AS c(key, id, i);
         END IF;
     END IF;
-    now_ms := clock_ms(floor);
     made := insert_tasks(now_ms, p_format, wanted, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent,
                          p_parent_step, p_depth, p_created_by, p_traceparent, p_metadata, p_labels, p_input);
     IF cardinality(made) = cardinality(p_id) THEN

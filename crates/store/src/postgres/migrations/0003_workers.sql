@@ -94,7 +94,7 @@ CREATE FUNCTION take_over(floor bigint, most int) RETURNS int LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off SET lock_timeout = '1s' AS $$
 DECLARE
     dead bigint[];
-    one bigint;
+    gone bigint;
     n int;
     taken int := 0;
 BEGIN
@@ -107,11 +107,11 @@ BEGIN
             SELECT id FROM workers WHERE state < 2 AND state = 1 ORDER BY id FOR UPDATE
         ) AS w;
     END IF;
-    FOREACH one IN ARRAY coalesce(dead, '{}') LOOP
+    FOREACH gone IN ARRAY coalesce(dead, '{}') LOOP
         WITH portion AS (
-            SELECT id FROM held WHERE worker = one LIMIT most - taken
+            SELECT id FROM held WHERE worker = gone LIMIT most - taken
         ), back AS (
-            DELETE FROM held h USING portion WHERE h.id = portion.id AND h.worker = one
+            DELETE FROM held h USING portion WHERE h.id = portion.id AND h.worker = gone
             RETURNING h.*, coalesce((SELECT j.seq FROM journal j WHERE j.task = h.task AND j.bucket = h.bucket
                                      ORDER BY j.seq DESC LIMIT 1), 0) AS seq
         )
@@ -126,7 +126,7 @@ BEGIN
             RETURN taken;
         END IF;
         -- It is given no task any more, so this holds for good.
-        UPDATE workers SET state = 2 WHERE id = one AND NOT EXISTS (SELECT FROM held WHERE worker = one);
+        UPDATE workers SET state = 2 WHERE id = gone AND NOT EXISTS (SELECT FROM held WHERE worker = gone);
     END LOOP;
     RETURN taken;
 END

@@ -44,7 +44,8 @@ CREATE INDEX schedule_firings_queued ON schedule_firings (schedule, num) WHERE s
 
 -- Stores a new schedule; one with its id is the same. `outcome`: 0 stored, 1 the name is taken.
 CREATE FUNCTION create_schedule(floor bigint, p_tenant uuid, p_id uuid, p_name text, p_paused boolean, p_overlap smallint,
-                                p_next bigint, p_created_by uuid, p_body bytea, OUT outcome smallint) LANGUAGE plpgsql AS $$
+                                p_next bigint, p_created_by uuid, p_body bytea, OUT outcome smallint) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     tenant_num bigint;
     now_ms bigint := clock_ms(floor);
@@ -65,7 +66,8 @@ $$;
 -- Changes a schedule of a revision; without `p_body` what it says stays. `outcome`: 0 stored, 1 the name is taken, 2 it
 -- has another revision, 3 there is no such schedule.
 CREATE FUNCTION change_schedule(floor bigint, p_tenant uuid, p_id uuid, p_revision int, p_paused boolean, p_next bigint,
-                                p_name text, p_overlap smallint, p_body bytea, OUT outcome smallint) LANGUAGE plpgsql AS $$
+                                p_name text, p_overlap smallint, p_body bytea, OUT outcome smallint) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     s record;
 BEGIN
@@ -93,7 +95,8 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 
-CREATE FUNCTION delete_schedule(p_tenant uuid, p_id uuid, p_name text) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION delete_schedule(p_tenant uuid, p_id uuid, p_name text) RETURNS boolean LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     gone bigint;
 BEGIN
@@ -112,7 +115,8 @@ CREATE FUNCTION create_fired(
     p_schedule bigint, at bigint, k int, p_format smallint, p_id uuid[], p_tenant uuid[], p_agent uuid[], p_version int[],
     p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
-) RETURNS text LANGUAGE plpgsql AS $$
+) RETURNS text LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     task_num bigint;
 BEGIN
@@ -144,7 +148,7 @@ CREATE FUNCTION fire_schedule(
     p_parent uuid[], p_parent_step text[], p_depth smallint[], p_created_by uuid[], p_traceparent text[],
     p_metadata text[], p_labels text[], p_input bytea[]
 ) RETURNS TABLE (idx int, outcome smallint, task uuid, due_at bigint, triggered boolean, state smallint, why text, at bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     s record;
     now_ms bigint;
@@ -220,7 +224,8 @@ CREATE FUNCTION start_queued(
     p_id uuid[], p_tenant uuid[], p_agent uuid[], p_version int[], p_priority smallint[], p_timeout bigint[],
     p_parent uuid[], p_parent_step text[], p_depth smallint[], p_created_by uuid[], p_traceparent text[],
     p_metadata text[], p_labels text[], p_input bytea[]
-) RETURNS TABLE (task uuid, due_at bigint, triggered boolean, state smallint, why text, at bigint) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (task uuid, due_at bigint, triggered boolean, state smallint, why text, at bigint) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     s record;
     oldest record;

@@ -26,6 +26,7 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0003_workers", sql: include_str!("../migrations/0003_workers.sql") },
     Migration { name: "0004_identity", sql: include_str!("../migrations/0004_identity.sql") },
     Migration { name: "0005_schedules", sql: include_str!("../migrations/0005_schedules.sql") },
+    Migration { name: "0006_retention", sql: include_str!("../migrations/0006_retention.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.

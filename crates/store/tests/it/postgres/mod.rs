@@ -3,3 +3,4 @@
 mod conformance;
 mod dispatch;
 pub mod fixture;
+mod retention;
