@@ -90,7 +90,7 @@ async fn evidence(api: &Api, log: &Path, effect: Effect) -> anyhow::Result<Evide
     let mut tasks = Vec::new();
     for task in api.tasks("").await? {
         let (id, status, kind) = (task.id, task.status, AgentKind::React);
-        tasks.push(TaskRecord { id, status, kind, journal: api.journal(id).await? });
+        tasks.push(TaskRecord { id, status, kind, parent: task.parent, journal: api.journal(id).await? });
     }
     let calls = checker::read_log(log)?;
     Ok(Evidence {
