@@ -10,6 +10,7 @@ use agenticai_domain::task::TaskStatus;
 use super::PostgresStore;
 use super::columns::{PreparedTask, TaskColumns};
 use super::connection::Param;
+use super::positions::end_of;
 use super::rows::{SpendColumns, get, number};
 use crate::payload::{Payloads, Sealed, sealed};
 use crate::status::{status_number, status_of};
@@ -43,9 +44,15 @@ pub(super) async fn append(
     worker: WorkerId,
     runs: Vec<Append>,
 ) -> Result<Vec<AppendOutcome>> {
+    let positions = &store.inner.positions;
     let mut outcomes = Vec::with_capacity(runs.len());
     let mut prepared = Vec::with_capacity(runs.len());
+    let ends: Vec<(TaskId, Option<u64>)> = runs.iter().map(|run| (run.task, end_of(run))).collect();
     for (place, run) in runs.into_iter().enumerate() {
+        if let Some(why) = positions.gap(worker, &run) {
+            outcomes.push(AppendOutcome::Refused(why));
+            continue;
+        }
         // Data that cannot be stored refuses its own run; a database that does not answer concerns all.
         outcomes.push(match store.prepare_run(run).await {
             Ok(run) => {
@@ -65,6 +72,9 @@ pub(super) async fn append(
         for (place, outcome) in places.into_iter().zip(store.apart(worker, &runs).await?) {
             outcomes[place] = outcome;
         }
+    }
+    for ((task, end), outcome) in ends.into_iter().zip(&outcomes) {
+        positions.appended(worker, task, end, outcome);
     }
     Ok(outcomes)
 }
@@ -190,8 +200,7 @@ impl PostgresStore {
             2 => AppendOutcome::Fenced,
             3 => AppendOutcome::Overtaken,
             4 => AppendOutcome::InboxMoved,
-            5 => AppendOutcome::Terminal(terminal(row)?),
-            _ => AppendOutcome::Refused("the run does not begin where the journal ends".to_owned()),
+            _ => AppendOutcome::Terminal(terminal(row)?),
         })
     }
 }

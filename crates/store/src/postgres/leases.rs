@@ -59,7 +59,10 @@ impl Leases for PostgresStore {
             .await?;
         Ok(match row {
             Some(row) => Beat::Alive { now: self.inner.clock.raise(get(&row, 0)?) },
-            None => Beat::Dead,
+            None => {
+                self.inner.positions.gone(worker);
+                Beat::Dead
+            }
         })
     }
 
@@ -93,7 +96,9 @@ impl Leases for PostgresStore {
     }
 
     async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
-        self.claim_tasks(worker, wanted).await
+        let claimed = self.claim_tasks(worker, wanted).await?;
+        self.inner.positions.claimed(worker, &claimed);
+        Ok(claimed)
     }
 
     async fn suspects(&self) -> Result<Suspects> {
@@ -128,6 +133,7 @@ impl Leases for PostgresStore {
     }
 
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
+        self.inner.positions.released(worker, &tasks);
         let tasks: Vec<Uuid> = tasks.into_iter().map(|task| task.0).collect();
         self.inner
             .write
@@ -140,6 +146,7 @@ impl Leases for PostgresStore {
     }
 
     async fn retire_worker(&self, worker: WorkerId) -> Result<()> {
+        self.inner.positions.gone(worker);
         let sql = "UPDATE workers SET state = $2 WHERE id = $1 AND state = $3";
         let params = [(&worker.0 as _, Type::INT8), (&DEAD as _, Type::INT2), (&ALIVE as _, Type::INT2)];
         self.inner.write.rows(sql, &params).await.map(drop)

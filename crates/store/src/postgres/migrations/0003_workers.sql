@@ -51,7 +51,7 @@ BEGIN
     at := clock_ms(floor);
     RETURN QUERY
     WITH taken AS (
-        DELETE FROM ready r WHERE r.task = ANY (chosen) RETURNING r.*
+        DELETE FROM ready r USING unnest(chosen) AS c(task) WHERE r.task = c.task RETURNING r.*
     ), given AS (
         INSERT INTO held (id, worker, task, bucket, tenant, parent, priority, format, epoch, crashes, ready_at, started_at,
                           crash_seq)
@@ -139,8 +139,8 @@ $$;
 --
 -- The fence is a lock that takeover must wait for: the row of the worker's incarnation. The first entry of a run
 -- decides about all of it: a foreign entry that took its seq refuses that run and no other. `outcome`: 0 accepted,
--- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`, 6 a gap. Where all
--- were accepted, one row with `idx` 0 says so.
+-- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`. Where all were
+-- accepted, one row with `idx` 0 says so. That a run begins where the journal ends is the caller's to see to.
 CREATE FUNCTION append_runs(
     floor bigint, p_worker bigint, p_format smallint,
     r_id uuid[], r_epoch int[], r_run bigint[], r_first bigint[], r_count int[], r_kind smallint[], r_entry bytea[],
@@ -184,8 +184,6 @@ BEGIN
             JOIN held h ON h.id = r.id AND h.worker + 0 = p_worker AND h.epoch = r.epoch
             WHERE r.entries > 0
               AND (r.kind <> 1 OR r.seen = (SELECT t.inbox_seq FROM tasks t WHERE t.num = h.task))
-              AND (r.first = 1
-                   OR EXISTS (SELECT FROM journal j WHERE j.task = h.task AND j.seq = r.first - 1 AND j.bucket = h.bucket))
             ON CONFLICT DO NOTHING
             RETURNING journal.run
         )
@@ -198,8 +196,6 @@ BEGIN
                        -- A wait without entries: its task's row is locked, so that nobody ends it meanwhile.
                        ELSE r.kind = 1
                             AND r.seen = (SELECT t.inbox_seq FROM tasks t WHERE t.num = h.task)
-                            AND (r.first = 1 OR EXISTS (SELECT FROM journal j WHERE j.task = h.task AND j.seq = r.first - 1
-                                                          AND j.bucket = h.bucket))
                             AND NOT EXISTS (SELECT FROM journal j WHERE j.task = h.task AND j.seq = r.first
                                               AND j.bucket = h.bucket)
                    END, false) ORDER BY r.i)
@@ -280,8 +276,6 @@ BEGIN
                WHEN t.status > 2 THEN 5
                WHEN h.id IS NULL THEN 2
                WHEN j.task IS NOT NULL THEN 3
-               WHEN r.first > 1 AND NOT EXISTS (
-                   SELECT FROM journal p WHERE p.task = t.num AND p.seq = r.first - 1 AND p.bucket = t.bucket) THEN 6
                WHEN r.kind = 1 AND t.inbox_seq <> r.seen THEN 4
                ELSE 3
            END)::smallint,
