@@ -21,7 +21,6 @@ use crate::tasks::new_row;
 use crate::{CreateTask, CreateTaskOutcome, Idempotency, Result, StoreError, TaskRow};
 
 /// A creation, ready to be written.
-#[derive(Clone)]
 pub(super) struct Creation {
     task: PreparedTask,
     idempotency: Option<Idempotency>,
@@ -42,17 +41,16 @@ const SQL: &str = "SELECT idx, outcome, at, agent_name, existing, note FROM crea
 pub(super) fn commit(pool: Pool, clock: Arc<Floor>) -> Commit<Creation, Created> {
     Arc::new(move |batch| {
         let (pool, clock) = (pool.clone(), clock.clone());
-        async move { apart(&pool, &clock, batch).await }.boxed()
+        async move { apart(&pool, &clock, &batch).await }.boxed()
     })
 }
 
 /// Creates a batch. Where the database refuses its data, it is halved until the one that is refused stands alone.
-async fn apart(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<Created>> {
-    match create(pool, clock, batch.clone()).await {
+async fn apart(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Created>> {
+    match create(pool, clock, batch).await {
         Err(StoreError::Refused(why)) if batch.len() == 1 => Ok(vec![Created::Refused(why)]),
         Err(StoreError::Refused(_)) => {
-            let mut first = batch;
-            let second = first.split_off(first.len() / 2);
+            let (first, second) = batch.split_at(batch.len() / 2);
             let mut outcomes = Box::pin(apart(pool, clock, first)).await?;
             outcomes.extend(Box::pin(apart(pool, clock, second)).await?);
             Ok(outcomes)
@@ -61,15 +59,13 @@ async fn apart(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<C
     }
 }
 
-async fn create(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<Created>> {
+async fn create(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Created>> {
     let (floor, format, expected) = (clock.get(), i16::from(WRITES_FORMAT), batch.len());
-    let (mut keys, mut bodies) = (Vec::new(), Vec::new());
-    let mut tasks = TaskColumns::default();
-    for Creation { task, idempotency } in batch {
-        let (key, body) = idempotency.map(|i| (i.key.into_bytes(), i.body.to_vec())).unzip();
-        keys.push(key);
-        bodies.push(body);
-        tasks.push(task);
+    let (mut keys, mut bodies) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
+    let tasks = TaskColumns::of(batch.iter().map(|creation| &creation.task));
+    for Creation { idempotency, .. } in batch {
+        keys.push(idempotency.as_ref().map(|i| i.key.as_bytes()));
+        bodies.push(idempotency.as_ref().map(|i| i.body.as_slice()));
     }
     let mut params: Vec<Param<'_>> = vec![
         (&floor, Type::INT8),

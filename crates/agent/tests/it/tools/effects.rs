@@ -212,8 +212,8 @@ async fn a_call_waits_while_the_lease_is_in_doubt() {
             assert_eq!(server.requests().len(), 0, "it was sent without the lease");
             lease.store(true, Ordering::SeqCst);
         };
-        let nothing = json!({});
-        let (outcome, ()) = tokio::join!(tools.call(&def, &nothing, &ctx), back);
+        let arguments = json!({});
+        let (outcome, ()) = tokio::join!(tools.call(&def, &arguments, &ctx), back);
         assert_eq!(outcome.attempts, 1, "waiting is no attempt");
         content(outcome);
         assert_eq!(server.requests().len(), 1);

@@ -78,13 +78,15 @@ CREATE FUNCTION crashed_alone(p_name text) RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Hands tasks of a worker back, with their epoch raised.
-CREATE FUNCTION release_tasks(floor bigint, p_worker bigint, p_tasks uuid[]) RETURNS void LANGUAGE sql
+CREATE FUNCTION release_tasks(floor bigint, p_worker bigint, p_tasks uuid[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
     WITH back AS (
         DELETE FROM held WHERE id = ANY (p_tasks) AND worker = p_worker RETURNING *
     )
     INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq)
-    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq FROM back
+    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq FROM back;
+END
 $$;
 
 -- Makes up to `most` tasks of dead workers ready, with their epoch raised. What a worker has in flight must be seen
@@ -137,7 +139,8 @@ $$;
 --
 -- The fence is a lock that takeover must wait for: the row of the worker's incarnation. The first entry of a run
 -- decides about all of it: a foreign entry that took its seq refuses that run and no other. `outcome`: 0 accepted,
--- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`, 6 a gap.
+-- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`, 6 a gap. Where all
+-- were accepted, one row with `idx` 0 says so.
 CREATE FUNCTION append_runs(
     floor bigint, p_worker bigint, p_format smallint,
     r_id uuid[], r_epoch int[], r_run bigint[], r_first bigint[], r_count int[], r_kind smallint[], r_entry bytea[],
@@ -160,8 +163,8 @@ DECLARE
     ended bigint[];
     lost record;
 BEGIN
-    SELECT true INTO alive FROM workers w WHERE w.id = p_worker AND w.state = 0 FOR KEY SHARE;
-    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    SELECT true INTO alive FROM workers w CROSS JOIN write_epoch e WHERE w.id = p_worker AND w.state = 0 AND e.one
+    FOR KEY SHARE;
     IF alive THEN
         IF settling THEN
             -- Their rows and those of their parents, in the order of numbers.
@@ -258,7 +261,10 @@ BEGIN
             END IF;
         END IF;
         IF true = ALL (good) THEN
-            RETURN QUERY SELECT i, 0::smallint, now_ms, NULL::smallint FROM generate_series(1, n) AS i;
+            idx := 0;
+            outcome := 0;
+            at := now_ms;
+            RETURN NEXT;
             RETURN;
         END IF;
     END IF;
