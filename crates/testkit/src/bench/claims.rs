@@ -60,7 +60,7 @@ pub async fn run(config: &ClaimsConfig) -> anyhow::Result<()> {
     println!("| --- | --- | --- | --- | --- |");
     for n in 1..=claims {
         let claim = Instant::now();
-        taken += store.claim(worker, config.batch).await?.len();
+        taken += store.claim(worker, config.batch.into()).await?.len();
         times.push(claim.elapsed().as_secs_f64() * 1e3);
         if n % claims.div_ceil(10) == 0 || n == claims {
             times.sort_by(f64::total_cmp);
