@@ -28,9 +28,12 @@ impl Positions {
 
     /// Why a run cannot be right, if it cannot.
     pub(super) fn gap(&self, worker: WorkerId, run: &Append) -> Option<String> {
+        if run.first_seq == 0 {
+            return Some("a run begins at 0, but journals begin at 1".to_owned());
+        }
         let positions = self.lock();
         let last = positions.get(&worker)?.get(&run.task)?;
-        (run.first_seq > last + 1)
+        (run.first_seq - 1 > *last)
             .then(|| format!("the run begins at {}, but the journal ends at {last}", run.first_seq))
     }
 
@@ -69,5 +72,6 @@ impl Positions {
 
 /// Where the journal ends after a run after which the worker goes on.
 pub(super) fn end_of(run: &Append) -> Option<u64> {
-    (run.then == Then::Continue).then(|| run.first_seq + run.entries.len() as u64 - 1)
+    let entries = run.entries.len() as u64;
+    (run.then == Then::Continue).then(|| run.first_seq.saturating_add(entries).saturating_sub(1))
 }
