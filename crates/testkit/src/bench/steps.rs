@@ -45,6 +45,8 @@ pub async fn measure(config: &BenchConfig, latency_ms: u64) -> anyhow::Result<Ve
                 priority: None,
                 timeout_seconds: None,
                 metadata: serde_json::Map::new(),
+                thread: None,
+                if_active: None,
             };
             let id = api.create_task(&request, &format!("task-{n}")).await?.id;
             let task = api.wait_end(id, Duration::from_secs(60)).await?;
