@@ -4,3 +4,4 @@ mod conformance;
 mod dispatch;
 pub mod fixture;
 mod retention;
+mod threads;
