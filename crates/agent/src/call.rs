@@ -1,8 +1,12 @@
 //! What every call to the outside carries and obeys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agenticai_domain::ids::{StepId, TaskId, TenantId};
+
+/// While a lease is in doubt it is asked again this often.
+pub(crate) const LEASE_POLL: Duration = Duration::from_millis(100);
 
 /// Who calls, and until when it may.
 #[derive(Clone)]
@@ -25,4 +29,7 @@ pub struct CallContext {
     /// Whether the worker's lease still holds. Asked directly before anything with an effect is sent; where it says
     /// no, nothing is sent.
     pub may_send: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether the lease is lost for good. Until then one that does not hold is only in doubt, as in an outage of the
+    /// database: what is to be sent waits.
+    pub lease_gone: Arc<dyn Fn() -> bool + Send + Sync>,
 }

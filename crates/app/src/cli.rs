@@ -187,6 +187,15 @@ pub enum Admin {
 pub enum Tenant {
     /// Make a tenant, its owner and the owner's API key
     Create(NamedTenant),
+    /// Set how long a tenant's tasks are kept after their end; for tasks that are created from now on
+    Retention {
+        /// Name of the tenant
+        #[arg(value_name = "NAME")]
+        tenant: String,
+        /// Days
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
+        days: u32,
+    },
 }
 
 /// `admin bootstrap`

@@ -33,6 +33,11 @@ struct RouteLabels {
     route: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Priority {
+    priority: u8,
+}
+
 /// The server's metrics.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -44,8 +49,8 @@ pub struct Metrics {
 /// What waits for a worker, read from the store whenever somebody asks: every process with a store can say it.
 #[derive(Debug, Clone, Default)]
 pub struct Backlog {
-    ready_tasks: Gauge,
-    oldest_ready: Gauge<f64, AtomicU64>,
+    ready_tasks: Family<Priority, Gauge>,
+    oldest_ready: Family<Priority, Gauge<f64, AtomicU64>>,
 }
 
 /// How long the store may take to say what waits.
@@ -57,12 +62,12 @@ impl Backlog {
         let backlog = Self::default();
         registry.register(
             "agenticai_tasks_ready",
-            "Tasks that no worker has yet",
+            "Tasks that no worker has yet, by priority",
             backlog.ready_tasks.clone(),
         );
         registry.register_with_unit(
             "agenticai_tasks_ready_oldest",
-            "Age of the oldest task that no worker has yet",
+            "Age of the oldest task that no worker has yet, by priority",
             Unit::Seconds,
             backlog.oldest_ready.clone(),
         );
@@ -71,9 +76,14 @@ impl Backlog {
 
     /// A store that does not answer must not hide the other metrics, which may say why.
     async fn read(&self, store: &dyn Store) {
-        if let Ok(Ok((tasks, age_ms))) = tokio::time::timeout(PATIENCE, store.backlog()).await {
-            self.ready_tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
-            self.oldest_ready.set(age_ms as f64 / 1e3);
+        let Ok(Ok(classes)) = tokio::time::timeout(PATIENCE, store.ready_by_priority()).await else { return };
+        for priority in 1..=10 {
+            let class = classes.iter().find(|class| class.priority == priority);
+            let label = Priority { priority };
+            let tasks = class.map_or(0, |class| i64::try_from(class.tasks).unwrap_or(i64::MAX));
+            self.ready_tasks.get_or_create(&label).set(tasks);
+            let age_ms = class.map_or(0, |class| class.oldest_ms);
+            self.oldest_ready.get_or_create(&label).set(age_ms as f64 / 1e3);
         }
     }
 }

@@ -41,6 +41,17 @@ pub struct Observed {
     pub beats: i64,
 }
 
+/// The ready tasks of one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadyClass {
+    /// Which.
+    pub priority: u8,
+    /// How many, of all tenants.
+    pub tasks: u64,
+    /// Age of the oldest in milliseconds.
+    pub oldest_ms: u64,
+}
+
 /// What a worker asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -107,6 +118,8 @@ pub trait Leases {
     /// Declares the live workers of a name dead that were seen to crash with a suspect as their only task: that task is
     /// poison. Nothing where there are none.
     async fn crashed_alone(&self, name: String) -> Result<()>;
+    /// Every task that the worker holds. A claim or a release whose answer was lost makes it more than the worker knows.
+    async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>>;
     /// Hands tasks back: ready again, their epoch raised.
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()>;
     /// Ends an incarnation that holds nothing any more.
@@ -115,8 +128,14 @@ pub trait Leases {
     async fn wake_due(&self, limit: u32) -> Result<u32>;
     /// Milliseconds until the next waiting task is due, if there is one; 0 where it is overdue.
     async fn next_due_in(&self) -> Result<Option<u64>>;
+    /// What is ready, by priority; priorities without ready tasks are left out.
+    async fn ready_by_priority(&self) -> Result<Vec<ReadyClass>>;
     /// Ready tasks, and the age of the oldest in milliseconds.
-    async fn backlog(&self) -> Result<(u64, u64)>;
+    async fn backlog(&self) -> Result<(u64, u64)> {
+        let classes = self.ready_by_priority().await?;
+        let oldest = classes.iter().map(|class| class.oldest_ms).max().unwrap_or(0);
+        Ok((classes.iter().map(|class| class.tasks).sum(), oldest))
+    }
     /// The store's clock: milliseconds since 1970; never goes back.
     async fn now(&self) -> Result<i64>;
 }

@@ -25,7 +25,7 @@ pub use cancel::{CancelOutcome, SUPERSEDED, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};
-pub use leases::{Beat, Claimed, Leases, Observed, Suspects, Wanted, WorkerId, WorkerInfo};
+pub use leases::{Beat, Claimed, Leases, Observed, ReadyClass, Suspects, Wanted, WorkerId, WorkerInfo};
 pub use schedules::{
     Advance, ChangeSchedule, Fire, FireOutcome, NewFiring, NewSchedule, PutSchedule, QueuedFiring,
     ScheduleRow, ScheduleSelector, Schedules,

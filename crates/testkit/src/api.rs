@@ -1,6 +1,8 @@
 //! A client for the API, as tests need it: typed answers, and the difference between "refused" and "unreachable".
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use agenticai_domain::ids::{StepId, TaskId};
@@ -35,11 +37,20 @@ impl std::fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// A client of one server; cheap to clone.
+impl ApiError {
+    /// Whether the same request may succeed later: the server was not reached, or it has no database at this moment.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Refused(502..=504, _))
+    }
+}
+
+/// A client of one server, or of several that are the same to it; cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     http: Http,
-    url: String,
+    /// Never empty; requests go to one after the other.
+    urls: Arc<[String]>,
+    turn: Arc<AtomicUsize>,
     headers: Vec<(String, String)>,
 }
 
@@ -50,7 +61,14 @@ impl Api {
     /// A client for the server at `url`, without a slash at the end.
     pub fn new(url: impl Into<String>, key: &str) -> Self {
         let headers = vec![("authorization".to_owned(), format!("Bearer {key}"))];
-        Self { http: Http::default(), url: url.into(), headers }
+        Self { http: Http::default(), urls: [url.into()].into(), turn: Arc::default(), headers }
+    }
+
+    /// The same client with one more server of the same cluster: each request goes to another one, so that one sent
+    /// again goes elsewhere.
+    pub fn or(mut self, url: impl Into<String>) -> Self {
+        self.urls = self.urls.iter().cloned().chain([url.into()]).collect();
+        self
     }
 
     /// The headers that identify the client.
@@ -58,9 +76,14 @@ impl Api {
         &self.headers
     }
 
-    /// Where the server is.
+    /// The server whose turn it is.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.urls[self.turn.fetch_add(1, Ordering::Relaxed) % self.urls.len()]
+    }
+
+    /// The client that everything is sent with.
+    pub fn http(&self) -> &Http {
+        &self.http
     }
 
     /// One request; `path` begins with a slash.
@@ -73,7 +96,7 @@ impl Api {
     ) -> Result<T> {
         let headers: Vec<_> = self.headers.iter().chain(more_headers).cloned().collect();
         let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
-        let url = format!("{}{path}", self.url);
+        let url = format!("{}{path}", self.url());
         let send = self.http.send(method, &url, &headers, body);
         let answer = tokio::time::timeout(Duration::from_secs(30), send)
             .await

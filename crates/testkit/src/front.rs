@@ -87,10 +87,12 @@ front! {
         claim(worker: WorkerId, wanted: Wanted) -> Vec<Claimed>;
         suspects() -> Suspects;
         crashed_alone(name: String) -> ();
+        held(worker: WorkerId) -> Vec<TaskId>;
         release(worker: WorkerId, tasks: Vec<TaskId>) -> ();
         retire_worker(worker: WorkerId) -> ();
         wake_due(limit: u32) -> u32;
         next_due_in() -> Option<u64>;
+        ready_by_priority() -> Vec<ReadyClass>;
         backlog() -> (u64, u64);
         now() -> i64;
     }

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -41,8 +42,20 @@ impl Http {
         headers: &[(String, String)],
         body: impl Into<Bytes>,
     ) -> anyhow::Result<Answer> {
+        let answer = self.begin(method, url, headers, body.into()).await?;
+        let (parts, body) = answer.into_parts();
+        Ok(Answer { status: parts.status, headers: parts.headers, body: body.collect().await?.to_bytes() })
+    }
+
+    /// Sends a request whose answer is read piece by piece, as events are.
+    pub async fn begin(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
         anyhow::ensure!(is_loopback(url), "{url} is no loopback address");
-        let body = body.into();
         let mut request = Request::builder().method(method).uri(url);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -50,9 +63,15 @@ impl Http {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let answer = self.0.request(request.body(Full::new(body))?).await?;
-        let (parts, body) = answer.into_parts();
-        Ok(Answer { status: parts.status, headers: parts.headers, body: body.collect().await?.to_bytes() })
+        Ok(self.0.request(request.body(Full::new(body))?).await?)
+    }
+
+    /// An error unless a server says at this address that it is ready.
+    pub async fn expect_ready(&self, url: &str) -> anyhow::Result<()> {
+        let answer = self.send("GET", url, &[], "").await?;
+        let said = String::from_utf8_lossy(&answer.body);
+        anyhow::ensure!(answer.status.is_success(), "{url} answers {}: {said}", answer.status);
+        Ok(())
     }
 }
 

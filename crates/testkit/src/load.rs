@@ -29,8 +29,17 @@ pub struct Load {
     pub body: String,
     /// Bound on the whole run.
     pub timeout: Duration,
-    /// What is asked until everything that was accepted is counted.
+    /// What is asked until everything that was accepted is done.
     pub count: Option<CountQuery>,
+}
+
+/// What the number in the answer to a [`CountQuery`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// What is done: asked until it reaches what was accepted.
+    Done,
+    /// What is left to be done: asked until it is 0, by which time it is the cheaper of the two.
+    Left,
 }
 
 /// A request whose answer holds a number.
@@ -42,7 +51,9 @@ pub struct CountQuery {
     pub field: String,
     /// A body makes it a POST.
     pub body: String,
-    /// The pause between two.
+    /// What the number counts.
+    pub counted: Counted,
+    /// The shortest pause between two. While much is left it is longer: counting costs what is being measured.
     pub every: Duration,
 }
 
@@ -151,14 +162,26 @@ async fn wait_for(
     let mut done = None;
     loop {
         if let Ok(answer) = http.send(method, &fill(&query.url), &headers, fill(&query.body)).await {
-            done =
-                serde_json::from_slice(&answer.body).ok().and_then(|body| find(&body, &query.field)).or(done);
+            let number = serde_json::from_slice(&answer.body).ok().and_then(|body| find(&body, &query.field));
+            done = match query.counted {
+                Counted::Done => number,
+                Counted::Left => number.map(|left| accepted.saturating_sub(left)),
+            }
+            .or(done);
         }
         if done >= Some(accepted) || started.elapsed() > load.timeout {
             return done;
         }
-        tokio::time::sleep(query.every).await;
+        tokio::time::sleep(pause(query.every, started.elapsed(), done.unwrap_or(0), accepted)).await;
     }
+}
+
+/// A quarter of the time that what is left will take at the speed so far, at least `every` and at most a quarter of a
+/// second.
+fn pause(every: Duration, so_far: Duration, done: u64, accepted: u64) -> Duration {
+    const LONGEST: Duration = Duration::from_millis(250);
+    let left = accepted.saturating_sub(done) as f64 / done.max(1) as f64;
+    so_far.mul_f64((left / 4.0).min(1.0)).min(LONGEST).max(every)
 }
 
 fn find(value: &Value, field: &str) -> Option<u64> {
@@ -201,6 +224,14 @@ mod tests {
         let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
         assert_eq!((percentile(&hundred, 0.5), percentile(&hundred, 0.99)), (51.0, 100.0));
         assert_eq!(percentile(&[], 0.99), 0.0);
+    }
+
+    #[test]
+    fn the_more_is_left_the_longer_is_the_pause() {
+        let (every, so_far) = (Duration::from_millis(5), Duration::from_secs(1));
+        assert_eq!(pause(every, so_far, 0, 100), Duration::from_millis(250));
+        assert_eq!(pause(every, so_far, 80, 100), Duration::from_micros(62_500));
+        assert_eq!(pause(every, so_far, 100, 100), every);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod apart;
 mod appender;
 mod clock;
 mod drive;
+mod forgotten;
 mod lease;
 mod metrics;
 mod patience;

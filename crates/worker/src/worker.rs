@@ -23,6 +23,7 @@ use crate::apart::{self, Apart};
 use crate::appender::Appender;
 use crate::clock::Clock;
 use crate::drive::{DriveError, Driver, Finish, Shared, Slot};
+use crate::forgotten::{self, Doubt};
 use crate::lease::{Lease, Pulse, start_heartbeat};
 use crate::metrics::WorkerMetrics;
 use crate::perform::Performer;
@@ -162,10 +163,14 @@ impl Worker {
             lease: lease.clone(),
             clock,
             metrics: metrics.clone(),
+            doubt: Doubt::default(),
             drain: stop.drain.clone(),
             drained: CancellationToken::new(),
             now: stop.now.clone(),
         });
+        let known = slots.clone();
+        let known = move |task: &TaskId| lock(&known).contains_key(task);
+        tokio::spawn(forgotten::hand_back(shared.clone(), known, over.clone()));
         let drivers = TaskTracker::new();
         self.claim(&shared, &slots, &drivers, stop).await;
         drivers.close();
@@ -196,9 +201,12 @@ impl Worker {
             }
             let wanted = Wanted { suspects, ..places.wanted(CLAIM) };
             let (limit, some_sated) = (wanted.limit as usize, !wanted.sated.is_empty());
+            let claiming = shared.doubt.claiming().await;
             let claimed = match self.store.claim(shared.lease.worker, wanted).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
+                    drop(claiming);
+                    shared.doubt.raise();
                     tracing::warn!(%error, "tasks cannot be claimed");
                     tokio::time::sleep(POLL).await;
                     continue;
@@ -223,6 +231,7 @@ impl Worker {
                     drop(place);
                 });
             }
+            drop(claiming);
             if !full {
                 let idle = tokio::time::timeout(POLL, self.broker.hinted());
                 tokio::select! {
@@ -275,7 +284,8 @@ async fn release(shared: &Shared, task: TaskId) {
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    // It stays this worker's until the worker retires or dies; then it is taken over.
+    // It is handed back later, as one that this worker does not know of.
+    shared.doubt.raise();
 }
 
 /// Ends a task that nobody can drive. Nothing is guessed: the journal stays as it is.

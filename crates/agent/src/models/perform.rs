@@ -18,10 +18,7 @@ use super::request::Request;
 use super::resolve::Served;
 use super::tokens::{Pieces, TokenSink};
 use super::{Inner, Provider, practice, retry};
-use crate::call::CallContext;
-
-/// How often a worker that may not send is asked again.
-const LEASE_POLL: Duration = Duration::from_millis(100);
+use crate::call::{CallContext, LEASE_POLL};
 
 /// What a call is told besides its request.
 pub(super) struct Asked<'a> {

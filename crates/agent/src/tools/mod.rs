@@ -17,7 +17,7 @@
 //! | `http_404` and so on | the server's answer, with an excerpt of its body |
 //! | `too_large`, `binary`, `unsupported_encoding`, `too_many_redirects` | the answer cannot be shown |
 //! | `tool_error` | an MCP tool says that it failed |
-//! | `lease_lost` | the worker may no longer send; another one goes on with the task |
+//! | `lease_lost` | the worker has lost its lease for good; another one goes on with the task |
 
 pub mod egress;
 

@@ -18,7 +18,7 @@ use agenticai_domain::outcome::ToolResult;
 use agenticai_domain::spec::{Effect, RetryPolicy, ToolDef};
 use futures_util::future::BoxFuture;
 
-use crate::call::CallContext;
+use crate::call::{CallContext, LEASE_POLL};
 
 /// What is known after one attempt.
 #[derive(Debug)]
@@ -87,7 +87,12 @@ pub(crate) async fn perform<'a>(
         let last = made >= def.retry.max_attempts;
         let pause = match end {
             Attempt::Ended(outcome) => return (ToolResult::Ended(outcome), made),
-            Attempt::LeaseLost => return (lease_lost(), made - 1),
+            Attempt::LeaseLost if (ctx.lease_gone)() => return (lease_lost(), made - 1),
+            // Nothing was sent, so it was no attempt.
+            Attempt::LeaseLost => {
+                made -= 1;
+                LEASE_POLL
+            }
             Attempt::Passing { outcome, .. } if once || last => return (ToolResult::Ended(outcome), made),
             Attempt::Passing { outcome, retry_after } => match retry_after {
                 // Waiting longer than the policy allows would hold the task's place for nothing.

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use agenticai_broker::Broker;
 use agenticai_server::Backlog;
 use agenticai_store::Store;
+use agenticai_store::postgres::{Housekept, PostgresStore};
 
 use super::Role;
 use super::broker::{BrokerMetrics, broker};
@@ -48,6 +49,8 @@ pub async fn run(context: &Context) -> Result {
         tracing::info!(job = name, "scheduled");
         jobs.spawn(job(store.clone(), broker.clone(), ending.clone()));
     }
+    tracing::info!(job = "retention", "scheduled");
+    jobs.spawn(housekeep(postgres.clone(), ending.clone()));
     jobs.close();
     process.standing.works(store, Arc::new(registry), backlog);
     process.stop.cancelled().await;
@@ -81,6 +84,33 @@ async fn wake_due(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: Cancella
             Err(error) => {
                 tracing::warn!(%error, "due tasks cannot be woken; trying again");
                 LONGEST
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Between two rounds of housekeeping, and after one that failed.
+const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Makes partitions in time and removes what is past its retention.
+async fn housekeep(store: PostgresStore, stop: CancellationToken) {
+    loop {
+        let Some(done) = stop.run_until_cancelled(store.housekeep()).await else { return };
+        let pause = match done {
+            Ok(done) => {
+                if done != Housekept::default() {
+                    let Housekept { made, rehomed, removed, dropped } = done;
+                    tracing::info!(made, rehomed, removed, dropped, "housekeeping");
+                }
+                HOUSEKEEPING
+            }
+            Err(error) => {
+                tracing::warn!(%error, "housekeeping was cut short; trying again");
+                AGAIN
             }
         };
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {

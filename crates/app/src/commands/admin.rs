@@ -29,6 +29,15 @@ pub async fn perform(context: &Context, admin: Admin) -> Result {
             let create = async |tenant| store.create_tenant(tenant).await;
             make(context, &new.tenant, &new.owner, &taken, create).await
         }
+        Admin::Tenant(Tenant::Retention { tenant, days }) => {
+            let set = connect(context).await?.set_retention(&tenant, days).await;
+            match set
+                .map_err(|error| Failure::failed(format!("it cannot be stored: {error}; run it again")))?
+            {
+                true => Ok(Exit::Ok),
+                false => Err(Failure::failed(format!("there is no tenant `{tenant}`"))),
+            }
+        }
     }
 }
 

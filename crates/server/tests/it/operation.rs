@@ -45,7 +45,7 @@ async fn metrics_count_requests_by_route() {
     for name in [
         "agenticai_http_request_duration_seconds_bucket",
         "agenticai_streams_open 0",
-        "agenticai_tasks_ready 0",
+        "agenticai_tasks_ready{priority=\"5\"} 0",
     ] {
         assert!(text.contains(name), "{name}");
     }

@@ -10,6 +10,7 @@ use agenticai_domain::task::TaskStatus;
 use super::PostgresStore;
 use super::columns::{PreparedTask, TaskColumns};
 use super::connection::Param;
+use super::positions::end_of;
 use super::rows::{SpendColumns, get, number};
 use crate::payload::{Payloads, Sealed, sealed};
 use crate::status::{status_number, status_of};
@@ -20,7 +21,6 @@ const WAITS: i16 = 1;
 const ENDS: i16 = 2;
 
 /// A run whose payloads are ready to be written.
-#[derive(Clone)]
 struct PreparedRun {
     task: TaskId,
     epoch: u32,
@@ -44,9 +44,15 @@ pub(super) async fn append(
     worker: WorkerId,
     runs: Vec<Append>,
 ) -> Result<Vec<AppendOutcome>> {
+    let positions = &store.inner.positions;
     let mut outcomes = Vec::with_capacity(runs.len());
     let mut prepared = Vec::with_capacity(runs.len());
+    let ends: Vec<(TaskId, Option<u64>)> = runs.iter().map(|run| (run.task, end_of(run))).collect();
     for (place, run) in runs.into_iter().enumerate() {
+        if let Some(why) = positions.gap(worker, &run) {
+            outcomes.push(AppendOutcome::Refused(why));
+            continue;
+        }
         // Data that cannot be stored refuses its own run; a database that does not answer concerns all.
         outcomes.push(match store.prepare_run(run).await {
             Ok(run) => {
@@ -63,9 +69,12 @@ pub(super) async fn append(
         let (now, later) = prepared.into_iter().partition(|(_, run)| tasks.insert(run.task));
         prepared = later;
         let (places, runs): (Vec<usize>, Vec<PreparedRun>) = Vec::into_iter(now).unzip();
-        for (place, outcome) in places.into_iter().zip(store.apart(worker, runs).await?) {
+        for (place, outcome) in places.into_iter().zip(store.apart(worker, &runs).await?) {
             outcomes[place] = outcome;
         }
+    }
+    for ((task, end), outcome) in ends.into_iter().zip(&outcomes) {
+        positions.appended(worker, task, end, outcome);
     }
     Ok(outcomes)
 }
@@ -145,12 +154,11 @@ impl PostgresStore {
     }
 
     /// Commits runs. Where the database refuses their data, they are halved until the one that is refused stands alone.
-    async fn apart(&self, worker: WorkerId, runs: Vec<PreparedRun>) -> Result<Vec<AppendOutcome>> {
-        match self.commit(worker, &runs).await {
+    async fn apart(&self, worker: WorkerId, runs: &[PreparedRun]) -> Result<Vec<AppendOutcome>> {
+        match self.commit(worker, runs).await {
             Err(StoreError::Refused(why)) if runs.len() == 1 => Ok(vec![AppendOutcome::Refused(why)]),
             Err(StoreError::Refused(_)) => {
-                let mut first = runs;
-                let second = first.split_off(first.len() / 2);
+                let (first, second) = runs.split_at(runs.len() / 2);
                 let mut outcomes = Box::pin(self.apart(worker, first)).await?;
                 outcomes.extend(Box::pin(self.apart(worker, second)).await?);
                 Ok(outcomes)
@@ -166,6 +174,11 @@ impl PostgresStore {
             vec![(&floor, Type::INT8), (&worker.0, Type::INT8), (&format, Type::INT2)];
         params.extend(columns.params());
         let rows = self.inner.append.rows(&sql(params.len()), &params).await?;
+        if let [row] = rows.as_slice()
+            && get::<i32>(row, 0)? == 0
+        {
+            return Ok(vec![self.outcome(row)?; runs.len()]);
+        }
         let mut outcomes = vec![None; runs.len()];
         for row in &rows {
             let place = usize::try_from(get::<i32>(row, 0)? - 1).ok();
@@ -187,8 +200,7 @@ impl PostgresStore {
             2 => AppendOutcome::Fenced,
             3 => AppendOutcome::Overtaken,
             4 => AppendOutcome::InboxMoved,
-            5 => AppendOutcome::Terminal(terminal(row)?),
-            _ => AppendOutcome::Refused("the run does not begin where the journal ends".to_owned()),
+            _ => AppendOutcome::Terminal(terminal(row)?),
         })
     }
 }
@@ -224,7 +236,7 @@ struct RunColumns<'a> {
     other_place: Vec<i32>,
     other_entry: Vec<&'a [u8]>,
     child_run: Vec<i32>,
-    children: TaskColumns,
+    children: TaskColumns<'a>,
 }
 
 impl<'a> RunColumns<'a> {
@@ -255,7 +267,7 @@ impl<'a> RunColumns<'a> {
             }
             for child in &run.children {
                 columns.child_run.push(place);
-                columns.children.push(child.clone());
+                columns.children.push(child);
             }
         }
         columns

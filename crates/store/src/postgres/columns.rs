@@ -56,7 +56,7 @@ pub(super) fn label(key: &str, value: &str) -> String {
 
 /// The columns of a batch of new tasks.
 #[derive(Default)]
-pub(super) struct TaskColumns {
+pub(super) struct TaskColumns<'a> {
     id: Vec<Uuid>,
     tenant: Vec<Uuid>,
     agent: Vec<Uuid>,
@@ -67,15 +67,22 @@ pub(super) struct TaskColumns {
     parent_step: Vec<Option<String>>,
     depth: Vec<i16>,
     created_by: Vec<Option<Uuid>>,
-    traceparent: Vec<Option<String>>,
-    metadata: Vec<Option<String>>,
-    labels: Vec<Option<String>>,
-    input: Vec<Vec<u8>>,
+    traceparent: Vec<Option<&'a str>>,
+    metadata: Vec<Option<&'a str>>,
+    labels: Vec<Option<&'a str>>,
+    input: Vec<&'a [u8]>,
 }
 
-impl TaskColumns {
+impl<'a> TaskColumns<'a> {
+    /// Those of some tasks.
+    pub(super) fn of(tasks: impl IntoIterator<Item = &'a PreparedTask>) -> Self {
+        let mut columns = Self::default();
+        tasks.into_iter().for_each(|task| columns.push(task));
+        columns
+    }
+
     /// Adds a task.
-    pub(super) fn push(&mut self, task: PreparedTask) {
+    pub(super) fn push(&mut self, task: &'a PreparedTask) {
         let PreparedTask { new, input, metadata, labels } = task;
         self.id.push(new.id.0);
         self.tenant.push(new.tenant.0);
@@ -89,9 +96,9 @@ impl TaskColumns {
         self.parent_step.push(new.parent.map(|parent| parent.step.to_string()));
         self.depth.push(i16::try_from(new.depth).unwrap_or(i16::MAX));
         self.created_by.push(new.created_by.map(|user| user.0));
-        self.traceparent.push(new.traceparent);
-        self.metadata.push(metadata);
-        self.labels.push(labels);
+        self.traceparent.push(new.traceparent.as_deref());
+        self.metadata.push(metadata.as_deref());
+        self.labels.push(labels.as_deref());
         self.input.push(input);
     }
 

@@ -22,7 +22,6 @@ use crate::tasks::new_row;
 use crate::{CreateTask, CreateTaskOutcome, Idempotency, InThread, Result, StoreError, TaskRow};
 
 /// A creation, ready to be written.
-#[derive(Clone)]
 pub(super) struct Creation {
     task: PreparedTask,
     idempotency: Option<Idempotency>,
@@ -47,17 +46,16 @@ const SQL: &str = "SELECT idx, outcome, at, agent_name, existing, note FROM crea
 pub(super) fn commit(pool: Pool, clock: Arc<Floor>) -> Commit<Creation, Created> {
     Arc::new(move |batch| {
         let (pool, clock) = (pool.clone(), clock.clone());
-        async move { apart(&pool, &clock, batch).await }.boxed()
+        async move { apart(&pool, &clock, &batch).await }.boxed()
     })
 }
 
 /// Creates a batch. Where the database refuses its data, it is halved until the one that is refused stands alone.
-async fn apart(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<Created>> {
-    match create(pool, clock, batch.clone()).await {
+async fn apart(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Created>> {
+    match create(pool, clock, batch).await {
         Err(StoreError::Refused(why)) if batch.len() == 1 => Ok(vec![Created::Refused(why)]),
         Err(StoreError::Refused(_)) => {
-            let mut first = batch;
-            let second = first.split_off(first.len() / 2);
+            let (first, second) = batch.split_at(batch.len() / 2);
             let mut outcomes = Box::pin(apart(pool, clock, first)).await?;
             outcomes.extend(Box::pin(apart(pool, clock, second)).await?);
             Ok(outcomes)
@@ -66,18 +64,16 @@ async fn apart(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<C
     }
 }
 
-async fn create(pool: &Pool, clock: &Floor, batch: Vec<Creation>) -> Result<Vec<Created>> {
+async fn create(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Created>> {
     let (floor, format, expected) = (clock.get(), i16::from(WRITES_FORMAT), batch.len());
-    let (mut keys, mut bodies) = (Vec::new(), Vec::new());
-    let (mut threads, mut if_active) = (Vec::new(), Vec::new());
-    let mut tasks = TaskColumns::default();
-    for Creation { task, idempotency, thread } in batch {
-        let (key, body) = idempotency.map(|i| (i.key.into_bytes(), i.body.to_vec())).unzip();
-        keys.push(key);
-        bodies.push(body);
+    let (mut keys, mut bodies) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
+    let (mut threads, mut if_active) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
+    let tasks = TaskColumns::of(batch.iter().map(|creation| &creation.task));
+    for Creation { idempotency, thread, .. } in batch {
+        keys.push(idempotency.as_ref().map(|i| i.key.as_bytes()));
+        bodies.push(idempotency.as_ref().map(|i| i.body.as_slice()));
         threads.push(thread.map(|thread| thread.id.0));
         if_active.push(thread.map(|thread| if_active_number(thread.if_active)));
-        tasks.push(task);
     }
     // Where none belongs to a thread, the statement is spared looking.
     let some = threads.iter().any(Option::is_some);

@@ -40,8 +40,7 @@ struct FiringColumns {
     due_at: Vec<i64>,
     task: Vec<Option<i32>>,
     why: Vec<Option<String>>,
-    tasks: TaskColumns,
-    placed: i32,
+    tasks: Vec<PreparedTask>,
 }
 
 impl FiringColumns {
@@ -60,8 +59,7 @@ impl FiringColumns {
         match prepared {
             Ok(task) => {
                 self.tasks.push(task);
-                self.placed += 1;
-                self.task.push(Some(self.placed));
+                self.task.push(Some(i32::try_from(self.tasks.len()).unwrap_or(i32::MAX)));
                 self.why.push(None);
             }
             Err(why) => {
@@ -103,7 +101,8 @@ pub(super) async fn fire(store: &PostgresStore, fire: Fire) -> Result<FireOutcom
         (&columns.task, Type::INT4_ARRAY),
         (&columns.why, Type::TEXT_ARRAY),
     ];
-    params.extend(columns.tasks.params());
+    let tasks = TaskColumns::of(&columns.tasks);
+    params.extend(tasks.params());
     let sql = "SELECT idx, outcome, task, due_at, triggered, state, why, at FROM fire_schedule($1, $2, $3, $4, $5, $6, $7,
          $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) ORDER BY idx";
     let rows = store.inner.write.rows(sql, &params).await?;
@@ -165,7 +164,8 @@ pub(super) async fn start_queued(
         (&id.0, Type::UUID),
         (&why, Type::TEXT),
     ];
-    params.extend(columns.tasks.params());
+    let tasks = TaskColumns::of(&columns.tasks);
+    params.extend(tasks.params());
     let sql = "SELECT task, due_at, triggered, state, why, at FROM start_queued($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
          $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     let row = store.inner.write.row(sql, &params).await?;

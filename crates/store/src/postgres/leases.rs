@@ -7,8 +7,10 @@ use uuid::Uuid;
 use agenticai_domain::ids::{TaskId, TenantId};
 
 use super::PostgresStore;
-use super::rows::{ALIVE, DEAD, get};
-use crate::{Beat, Claimed, Leases, Observed, Result, StoreError, Suspects, Wanted, WorkerId, WorkerInfo};
+use super::rows::{ALIVE, DEAD, count, get, small};
+use crate::{
+    Beat, Claimed, Leases, Observed, ReadyClass, Result, StoreError, Suspects, Wanted, WorkerId, WorkerInfo,
+};
 
 impl PostgresStore {
     async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
@@ -57,7 +59,10 @@ impl Leases for PostgresStore {
             .await?;
         Ok(match row {
             Some(row) => Beat::Alive { now: self.inner.clock.raise(get(&row, 0)?) },
-            None => Beat::Dead,
+            None => {
+                self.inner.positions.gone(worker);
+                Beat::Dead
+            }
         })
     }
 
@@ -91,7 +96,9 @@ impl Leases for PostgresStore {
     }
 
     async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
-        self.claim_tasks(worker, wanted).await
+        let claimed = self.claim_tasks(worker, wanted).await?;
+        self.inner.positions.claimed(worker, &claimed);
+        Ok(claimed)
     }
 
     async fn suspects(&self) -> Result<Suspects> {
@@ -119,7 +126,14 @@ impl Leases for PostgresStore {
         self.inner.write.rows("SELECT crashed_alone($1)", &[(&name, Type::TEXT)]).await.map(drop)
     }
 
+    async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>> {
+        let sql = "SELECT id FROM held WHERE worker = $1";
+        let rows = self.inner.write.rows(sql, &[(&worker.0, Type::INT8)]).await?;
+        rows.iter().map(|row| get(row, 0).map(TaskId)).collect()
+    }
+
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
+        self.inner.positions.released(worker, &tasks);
         let tasks: Vec<Uuid> = tasks.into_iter().map(|task| task.0).collect();
         self.inner
             .write
@@ -132,6 +146,7 @@ impl Leases for PostgresStore {
     }
 
     async fn retire_worker(&self, worker: WorkerId) -> Result<()> {
+        self.inner.positions.gone(worker);
         let sql = "UPDATE workers SET state = $2 WHERE id = $1 AND state = $3";
         let params = [(&worker.0 as _, Type::INT8), (&DEAD as _, Type::INT2), (&ALIVE as _, Type::INT2)];
         self.inner.write.rows(sql, &params).await.map(drop)
@@ -155,11 +170,14 @@ impl Leases for PostgresStore {
         Ok(due.map(|due| u64::try_from(due).unwrap_or(0)))
     }
 
-    async fn backlog(&self) -> Result<(u64, u64)> {
-        let sql = "SELECT count(*), coalesce(clock_ms($1) - min(ready_at), 0) FROM ready";
-        let row = self.inner.read.row(sql, &[(&self.inner.clock.get(), Type::INT8)]).await?;
-        let row = row.ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?;
-        Ok((super::rows::count(&row, 0)?, u64::try_from(get::<i64>(&row, 1)?).unwrap_or(0)))
+    async fn ready_by_priority(&self) -> Result<Vec<ReadyClass>> {
+        let sql = "SELECT priority::int, count(*), clock_ms($1) - min(ready_at) FROM ready GROUP BY priority";
+        let rows = self.inner.read.rows(sql, &[(&self.inner.clock.get(), Type::INT8)]).await?;
+        let class = |row: &tokio_postgres::Row| {
+            let oldest_ms = u64::try_from(get::<i64>(row, 2)?).unwrap_or(0);
+            Ok(ReadyClass { priority: small(row, 0)?, tasks: count(row, 1)?, oldest_ms })
+        };
+        rows.iter().map(class).collect()
     }
 
     async fn now(&self) -> Result<i64> {

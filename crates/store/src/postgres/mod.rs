@@ -23,6 +23,7 @@ mod list;
 mod options;
 mod password;
 mod pool;
+mod positions;
 mod refusal;
 mod retention;
 mod rows;

@@ -7,6 +7,7 @@ use super::batch::Batcher;
 use super::claims::Marks;
 use super::create::{self, Created, Creation};
 use super::pool::Pool;
+use super::positions::Positions;
 use super::{ConnectError, PoolStats, PostgresOptions};
 use crate::blobs::Blobs;
 use crate::payload::Payloads;
@@ -29,6 +30,7 @@ pub(super) struct Inner {
     pub(super) creations: Batcher<Creation, Created>,
     pub(super) payloads: Payloads,
     pub(super) marks: Marks,
+    pub(super) positions: Positions,
     pub(super) clock: Arc<Floor>,
 }
 
@@ -71,6 +73,7 @@ impl PostgresStore {
                 creations,
                 payloads,
                 marks: Marks::default(),
+                positions: Positions::default(),
                 clock,
             }),
         })

@@ -9,7 +9,7 @@ use super::rows::{ALIVE, DEAD, DRAINED, PENDING, PRIORITY_MS, RUNNING};
 use super::transaction::Tx;
 use super::writer::Lane;
 use super::{SqliteStore, claims, inbox};
-use crate::{Beat, Claimed, Leases, Observed, Result, Suspects, Wanted, WorkerId, WorkerInfo};
+use crate::{Beat, Claimed, Leases, Observed, ReadyClass, Result, Suspects, Wanted, WorkerId, WorkerInfo};
 
 #[async_trait]
 impl Leases for SqliteStore {
@@ -67,6 +67,19 @@ impl Leases for SqliteStore {
         Ok(())
     }
 
+    async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>> {
+        self.inner
+            .readers
+            .call(move |conn| {
+                let sql = "SELECT id FROM tasks
+                           WHERE tenant IN (SELECT num FROM tenants) AND status = ?1 AND owner = ?2";
+                let mut statement = conn.prepare_cached(sql)?;
+                let ids = statement.query_map(params![RUNNING, worker.0], |row| row.get(0))?;
+                ids.map(|id| Ok(TaskId(uuid::Uuid::from_bytes(id?)))).collect()
+            })
+            .await
+    }
+
     async fn release(&self, worker: WorkerId, tasks: Vec<TaskId>) -> Result<()> {
         self.inner
             .writer
@@ -118,21 +131,28 @@ impl Leases for SqliteStore {
         Ok(due.map(|due| u64::try_from(due.saturating_sub(now)).unwrap_or(0)))
     }
 
-    async fn backlog(&self) -> Result<(u64, u64)> {
-        let (ready, oldest): (u32, Option<i64>) = self
+    async fn ready_by_priority(&self) -> Result<Vec<ReadyClass>> {
+        let classes: Vec<(u8, u32, i64)> = self
             .inner
             .readers
             .call(|conn| {
                 // The key of the queue is the time at which a task became ready less what its priority is worth.
-                let sql =
-                    "SELECT count(*), min(ready_due + priority * ?1) FROM tasks WHERE ready_due IS NOT NULL";
-                Ok(conn
+                let sql = "SELECT priority, count(*), min(ready_due + priority * ?1) FROM tasks
+                           WHERE ready_due IS NOT NULL GROUP BY priority";
+                let rows = conn
                     .prepare_cached(sql)?
-                    .query_row([PRIORITY_MS], |row| Ok((row.get(0)?, row.get(1)?)))?)
+                    .query_map([PRIORITY_MS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                    .collect::<rusqlite::Result<_>>()?;
+                Ok(rows)
             })
             .await?;
-        let age = oldest.map_or(0, |oldest| u64::try_from(self.inner.clock.now() - oldest).unwrap_or(0));
-        Ok((u64::from(ready), age))
+        let now = self.inner.clock.now();
+        let class = |(priority, tasks, oldest): (u8, u32, i64)| ReadyClass {
+            priority,
+            tasks: u64::from(tasks),
+            oldest_ms: u64::try_from(now - oldest).unwrap_or(0),
+        };
+        Ok(classes.into_iter().map(class).collect())
     }
 
     async fn now(&self) -> Result<i64> {

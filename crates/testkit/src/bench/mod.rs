@@ -1,13 +1,17 @@
-//! How fast `agenticai up` is, with full durability, on the machine that it is run on.
+//! How fast it is, with full durability, on the machine that it is run on.
 //!
-//! Every number is the median of several runs, each on a fresh data directory. What is measured:
+//! [`compare`]: a cluster beside others that do the same work. [`growth`]: with more workers and with more rows.
+//! [`claims`]: a long queue under an old snapshot. The rest is about `agenticai up` alone: every number is the median of several runs, each on a fresh data directory. What is measured:
 //!
 //! - W1: tasks of an agent of kind `tool` that do one small thing, 64 submitters.
 //! - W2: tasks of 5 model calls and 4 tool calls against the stub, 64 submitters.
 //! - The milliseconds that the platform adds to a step: one task at a time, minus what the stub itself took.
 //! - Bytes of database per task, resident memory of an idle server, time from start to ready.
 
+pub mod claims;
+pub mod compare;
 mod footprint;
+pub mod growth;
 mod steps;
 mod throughput;
 

@@ -3,27 +3,43 @@
 use std::path::Path;
 use std::time::Duration;
 
+use agenticai_domain::spec::Effect;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::{BenchConfig, Measure};
-use crate::load::{CountQuery, Load, Loaded, run};
+use crate::load::{CountQuery, Counted, Load, Loaded, run};
 use crate::stub::{Stub, StubConfig};
 use crate::up::Up;
 
 /// The agent of W2.
 pub const REACT: &str = "bench-agent";
 /// The agent of W1.
-const JOB: &str = "bench-job";
+pub const JOB: &str = "bench-job";
 /// Steps of a task of W2: 5 model calls and 4 tool calls.
-const W2_STEPS: f64 = 9.0;
+pub const W2_STEPS: f64 = 9.0;
 /// How many submit at the same time.
-const SUBMITTERS: u64 = 64;
+pub const SUBMITTERS: u64 = 64;
 
-/// An agent that calls `lookup` as long as the stub asks for it.
-pub fn react_agent(url: &str) -> Value {
+/// An agent that calculates once, without a model.
+pub fn job_agent() -> Value {
+    json!({"name": JOB, "kind": "tool", "tools": ["calculator"]})
+}
+
+/// The body of a task of [`job_agent`].
+pub fn job_body() -> String {
+    json!({"agent": JOB, "input": {"expression": "17% of {i}"}}).to_string()
+}
+
+/// The body of a task of [`react_agent`].
+pub fn react_body() -> String {
+    json!({"agent": REACT, "input": "Run {tag}."}).to_string()
+}
+
+/// An agent that calls `lookup`, which has this `effect`, as long as the stub asks for it.
+pub fn react_agent(url: &str, effect: Effect) -> Value {
     let lookup = json!({
-        "name": "lookup", "effect": "idempotent", "description": "Looks something up.",
+        "name": "lookup", "effect": effect, "description": "Looks something up.",
         "parameters": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]},
         "http": {"method": "GET", "url": format!("{url}/tool/lookup")},
     });
@@ -32,16 +48,14 @@ pub fn react_agent(url: &str) -> Value {
 
 /// W1: one calculation each.
 pub async fn jobs(config: &BenchConfig, size: u64) -> anyhow::Result<Vec<Measure>> {
-    let agent = |_: &str| json!({"name": JOB, "kind": "tool", "tools": ["calculator"]});
-    let body = json!({"agent": JOB, "input": {"expression": "17% of {i}"}}).to_string();
-    let loads = repeat(config, "w1", size, &body, &agent).await?;
+    let loads = repeat(config, "w1", size, &job_body(), &|_| job_agent()).await?;
     Ok(measures(&format!("W1, {size} tasks"), &loads, None))
 }
 
 /// W2: five model calls and four tool calls each.
 pub async fn agents(config: &BenchConfig, size: u64) -> anyhow::Result<Vec<Measure>> {
-    let body = json!({"agent": REACT, "input": "Run {tag}."}).to_string();
-    let loads = repeat(config, "w2", size, &body, &react_agent).await?;
+    let agent = |url: &str| react_agent(url, Effect::Idempotent);
+    let loads = repeat(config, "w2", size, &react_body(), &agent).await?;
     Ok(measures(&format!("W2, {size} tasks"), &loads, Some(W2_STEPS)))
 }
 
@@ -95,6 +109,7 @@ async fn repeat(
                 url: format!("{}/api/v1/tasks/count?status=completed", up.url()),
                 field: "count".to_owned(),
                 body: String::new(),
+                counted: Counted::Done,
                 every: Duration::from_millis(20),
             }),
         };

@@ -1,14 +1,30 @@
-//! `bench`: measures the server that AGENTICAI_BIN names; see the library's module `bench` and `bench/README.md`.
+//! `bench`: measures the program that AGENTICAI_BIN names; see the library's module `bench` and `bench/README.md`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use agenticai_testkit::bench::{BenchConfig, run};
+use agenticai_testkit::bench::claims::{self, ClaimsConfig};
+use agenticai_testkit::bench::compare::{self, CompareConfig, Contender, Workload};
+use agenticai_testkit::bench::growth::{self, GrowthConfig};
+use agenticai_testkit::bench::{self, BenchConfig};
 use agenticai_testkit::load::median;
-use clap::Parser;
+use clap::{Args, Parser};
 
 /// Prints medians; give it a release binary and an idle machine.
 #[derive(Parser)]
-struct Args {
+enum Bench {
+    /// One machine: `agenticai up`.
+    Up(Up),
+    /// W1 to W4: a cluster on this machine, and others that do the same work.
+    Cluster(Cluster),
+    /// A cluster with more workers and with more rows, and the bytes of a step.
+    Growth(Growth),
+    /// Claims from a long queue under an old snapshot.
+    Claims(Claims),
+}
+
+#[derive(Args)]
+struct Up {
     /// Runs of each workload.
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -23,12 +39,119 @@ struct Args {
     json: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct Cluster {
+    /// Runs of each workload.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Who is measured.
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "agenticai,agenticai-postgres")]
+    contenders: Vec<Contender>,
+    /// And who else.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    peers: Vec<Contender>,
+    /// What is measured.
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "w1,w2,w2lat,w3,w4,w4once")]
+    workloads: Vec<Workload>,
+    /// Tasks of W1.
+    #[arg(long, default_value_t = 20_000)]
+    n1: u64,
+    /// Tasks of W2, with and without latency.
+    #[arg(long, default_value_t = 5_000)]
+    n2: u64,
+    /// Tasks of W3.
+    #[arg(long, default_value_t = 18_000)]
+    n3: u64,
+    /// The longest wait for a quiet machine before each run, in seconds.
+    #[arg(long, default_value_t = 180)]
+    quiet_s: u64,
+    /// Bound on one run, in seconds.
+    #[arg(long, default_value_t = 300)]
+    timeout_s: u64,
+    /// Where every run goes as JSON, besides the screen.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Growth {
+    /// Runs of each.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Worker processes.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4")]
+    workers: Vec<usize>,
+    /// Rows of the journal, growing.
+    #[arg(long, value_delimiter = ',', default_value = "0,1000000,10000000")]
+    rows: Vec<u64>,
+    /// Tasks of W2.
+    #[arg(long, default_value_t = 5_000)]
+    n2: u64,
+    /// The longest wait for a quiet machine, in seconds.
+    #[arg(long, default_value_t = 180)]
+    quiet_s: u64,
+}
+
+#[derive(Args)]
+struct Claims {
+    /// Tasks in the queue.
+    #[arg(long, default_value_t = 1_000_000)]
+    pending: u64,
+    /// Those of them that are claimed.
+    #[arg(long, default_value_t = 400_000)]
+    claimed: u64,
+    /// Tasks of one claim.
+    #[arg(long, default_value_t = 256)]
+    batch: u32,
+    /// How long the claims are stretched, and with them the snapshot's age, in seconds.
+    #[arg(long, default_value_t = 600)]
+    snapshot_s: u64,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    match Bench::parse() {
+        Bench::Up(args) => up(args).await,
+        Bench::Cluster(args) => {
+            compare::run(&CompareConfig {
+                contenders: args.contenders.into_iter().chain(args.peers).collect(),
+                workloads: args.workloads,
+                runs: args.runs,
+                n1: args.n1,
+                n2: args.n2,
+                n3: args.n3,
+                quiet: Duration::from_secs(args.quiet_s),
+                timeout: Duration::from_secs(args.timeout_s),
+                json: args.json,
+            })
+            .await
+        }
+        Bench::Growth(args) => {
+            growth::run(&GrowthConfig {
+                runs: args.runs,
+                workers: args.workers,
+                rows: args.rows,
+                n2: args.n2,
+                quiet: Duration::from_secs(args.quiet_s),
+            })
+            .await
+        }
+        Bench::Claims(args) => {
+            claims::run(&ClaimsConfig {
+                pending: args.pending,
+                claimed: args.claimed,
+                batch: args.batch,
+                snapshot: Duration::from_secs(args.snapshot_s),
+            })
+            .await
+        }
+    }
+}
+
+async fn up(args: Up) -> anyhow::Result<()> {
     let dir = std::env::temp_dir().join(format!("agenticai-bench-{}", std::process::id()));
     let config = BenchConfig { runs: args.runs, sizes: args.sizes, starts: args.starts, dir };
-    let measures = run(&config).await?;
+    let measures = bench::run(&config).await?;
     std::fs::remove_dir_all(&config.dir)?;
     if let Some(path) = args.json {
         let medians: serde_json::Map<String, serde_json::Value> =

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agenticai_testkit::load::{CountQuery, Load, run};
+use agenticai_testkit::load::{CountQuery, Counted, Load, run};
 use clap::Parser;
 
 /// In every text `{tag}` is `<prefix>-<number>`, `{i}` the number and `{prefix}` the prefix.
@@ -42,7 +42,7 @@ struct Args {
     /// Bound on the whole run.
     #[arg(long, default_value_t = 300)]
     timeout_s: u64,
-    /// The pause between two counts.
+    /// The shortest pause between two counts.
     #[arg(long, default_value_t = 50)]
     poll_ms: u64,
 }
@@ -68,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
             url,
             field: args.count_field,
             body: args.count_body,
+            counted: Counted::Done,
             every: Duration::from_millis(args.poll_ms),
         }),
     };

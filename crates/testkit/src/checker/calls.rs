@@ -7,7 +7,7 @@ use agenticai_domain::journal::{CallOutcome, Entry, Recorded, TurnOutcome};
 use agenticai_domain::spec::{AgentKind, Effect};
 
 use super::journal::commits;
-use super::{Call, Evidence, Report, Rule, TaskRecord};
+use super::{Call, Evidence, Report, Rule, Span, TaskRecord};
 
 /// Checks every call against its task's journal, and every journaled result against the calls.
 pub fn check(evidence: &Evidence, report: &mut Report) {
@@ -56,11 +56,19 @@ fn check_step(evidence: &Evidence, task: &TaskRecord, step: StepId, calls: &[&Ca
     let Some(first) = calls.first() else { return };
     if calls.len() > 1 {
         *report.counts.repeated.entry(first.what.clone()).or_default() += 1;
+        if first.what == "llm" {
+            report.counts.model_repeats += calls.len() - 1;
+            report.counts.model_repeats_struck += struck(&evidence.disturbed, calls);
+        }
     }
-    if let Some(committed_ms) = commits(&task.journal).get(&step) {
+    if let Some(commit) = commits(&task.journal).get(&step) {
         // Times of entries are cut to milliseconds: a call of the same millisecond may have begun before.
-        let committed_us = (committed_ms.max(&0).unsigned_abs() + 1) * 1000;
+        let committed_us = (commit.at.max(0).unsigned_abs() + 1) * 1000;
         for call in calls.iter().filter(|call| call.begin_us >= committed_us) {
+            if by_a_woken(&evidence.frozen, call, commit.epoch, committed_us) {
+                report.counts.by_woken += 1;
+                continue;
+            }
             let late = call.begin_us - committed_us;
             report.broken(
                 Rule::NoCallAfterCommit,
@@ -76,6 +84,33 @@ fn check_step(evidence: &Evidence, task: &TaskRecord, step: StepId, calls: &[&Ca
     if evidence.effects.get(&first.what) == Some(&Effect::Once) {
         once(task, step, calls, report);
     }
+}
+
+/// How long after it was continued a process may still send what it had decided to send before it was frozen.
+const WAKING_US: u64 = 1_000_000;
+
+/// Whether a call comes from a process that was frozen between its check of the lease and its send: the caller held the
+/// task before the one who committed, was frozen when that happened, and has just been continued.
+fn by_a_woken(frozen: &[Span], call: &Call, committed_under: u32, committed_us: u64) -> bool {
+    call.epoch.is_some_and(|epoch| epoch < committed_under)
+        && frozen.iter().any(|span| {
+            span.from_us < committed_us
+                && span.until_us <= call.begin_us
+                && call.begin_us - span.until_us < WAKING_US
+        })
+}
+
+/// How often a step was asked again after one of its calls that a disturbance struck; its answer may have been under
+/// way to the journal.
+fn struck(disturbed: &[Span], calls: &[&Call]) -> usize {
+    const UNDER_WAY_US: u64 = 1_000_000;
+    let hit = |call: &&&Call| {
+        disturbed.iter().any(|span| {
+            call.begin_us <= span.until_us
+                && call.over_us().is_none_or(|over| over + UNDER_WAY_US >= span.from_us)
+        })
+    };
+    calls.iter().take(calls.len().saturating_sub(1)).filter(hit).count()
 }
 
 /// A `once` call: the n-th call needs the n-th `started`, committed before it. A second `started` follows only from a

@@ -160,8 +160,8 @@ pub fn result_of(entry: &Entry) -> Option<StepId> {
     }
 }
 
-/// When each step's result was committed first: milliseconds since 1970. Model calls by their turn.
-pub fn commits(journal: &[Recorded]) -> BTreeMap<StepId, i64> {
+/// The entry that committed each step's result first. Model calls by their turn.
+pub fn commits(journal: &[Recorded]) -> BTreeMap<StepId, &Recorded> {
     let mut commits = BTreeMap::new();
     for recorded in journal {
         let step = match &recorded.entry {
@@ -169,7 +169,7 @@ pub fn commits(journal: &[Recorded]) -> BTreeMap<StepId, i64> {
             entry => result_of(entry),
         };
         if let Some(step) = step {
-            commits.entry(step).or_insert(recorded.at);
+            commits.entry(step).or_insert(recorded);
         }
     }
     commits

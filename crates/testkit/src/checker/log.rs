@@ -17,6 +17,8 @@ pub struct Call {
     pub task: Option<String>,
     /// The step, as the caller said.
     pub step: Option<String>,
+    /// The epoch under which the caller held the task, as it said.
+    pub epoch: Option<u32>,
     /// The idempotency key.
     pub key: Option<String>,
     /// Microseconds since 1970.
@@ -28,9 +30,14 @@ pub struct Call {
 }
 
 impl Call {
+    /// When it was over, one way or the other; `None`: never.
+    pub fn over_us(&self) -> Option<u64> {
+        self.end_us.or(self.gone_us)
+    }
+
     /// Whether it was in flight at a time.
     pub fn in_flight_at(&self, us: u64) -> bool {
-        self.begin_us < us && self.end_us.or(self.gone_us).is_none_or(|end| end > us)
+        self.begin_us < us && self.over_us().is_none_or(|end| end > us)
     }
 }
 
@@ -48,6 +55,7 @@ pub fn read_log(path: &Path) -> anyhow::Result<Vec<Call>> {
                 what: line.what,
                 task: line.tag,
                 step: line.step,
+                epoch: line.epoch.and_then(|epoch| epoch.parse().ok()),
                 key: line.key,
                 begin_us: line.at_us,
                 end_us: None,

@@ -7,8 +7,10 @@ mod calls;
 mod journal;
 mod log;
 mod report;
+mod rows;
+mod streams;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agenticai_domain::ids::TaskId;
 use agenticai_domain::journal::Recorded;
@@ -17,12 +19,16 @@ use agenticai_domain::task::TaskStatus;
 
 pub use log::{Call, read_log};
 pub use report::{Counts, Report, Rule, Violation};
+pub use rows::{Owner, Place, Snapshot};
+pub use streams::Watched;
 
 /// A task as the server shows it after everything has come to rest.
 #[derive(Debug, Clone)]
 pub struct TaskRecord {
     /// The task.
     pub id: TaskId,
+    /// Whose child it is.
+    pub parent: Option<TaskId>,
     /// What the server says of it.
     pub status: TaskStatus,
     /// How its agent works.
@@ -40,6 +46,15 @@ pub struct Accepted {
     pub ids: Vec<TaskId>,
 }
 
+/// A stretch of time in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Its begin.
+    pub from_us: u64,
+    /// Its end.
+    pub until_us: u64,
+}
+
 /// Everything that is joined.
 #[derive(Debug, Default)]
 pub struct Evidence {
@@ -53,6 +68,14 @@ pub struct Evidence {
     pub effects: BTreeMap<String, Effect>,
     /// Microseconds since 1970 just before each `kill -9`.
     pub kills: Vec<u64>,
+    /// While a process that advances tasks stood still: what it decided before, it may do just after.
+    pub frozen: Vec<Span>,
+    /// While anything at all was struck.
+    pub disturbed: Vec<Span>,
+    /// The tables of a cluster's database, each at one moment.
+    pub snapshots: Vec<Snapshot>,
+    /// What those saw who followed tasks.
+    pub watched: Vec<Watched>,
 }
 
 /// Joins the evidence and reports every broken rule with what was counted on the way.
@@ -63,6 +86,8 @@ pub fn check(evidence: &Evidence) -> Report {
         journal::check(task, &mut report);
     }
     calls::check(evidence, &mut report);
+    rows::check(&evidence.snapshots, &mut report);
+    streams::check(evidence, &mut report);
     report
 }
 
@@ -76,7 +101,7 @@ pub fn check_journals(tasks: &[TaskRecord]) -> Report {
     report
 }
 
-/// Every 201 has its task, and every key has one.
+/// Every 201 has its task, and every key has one: no task came into being beside those that were answered.
 fn accepted(evidence: &Evidence, report: &mut Report) {
     let listed: BTreeMap<TaskId, &TaskRecord> = evidence.tasks.iter().map(|task| (task.id, task)).collect();
     report.counts.tasks = evidence.tasks.len();
@@ -93,6 +118,15 @@ fn accepted(evidence: &Evidence, report: &mut Report) {
             }
             Some(_) => {}
         }
+    }
+    let named: BTreeSet<TaskId> =
+        evidence.accepted.iter().flat_map(|note| note.ids.iter().copied()).collect();
+    for task in evidence.tasks.iter().filter(|task| task.parent.is_none() && !named.contains(&task.id)) {
+        report.broken(
+            Rule::KeyNamesOneTask,
+            task.id,
+            "no client was answered this task: its key made another one",
+        );
     }
 }
 

@@ -42,7 +42,51 @@ pub enum Rule {
     ResultHasItsCall,
     /// Every call belongs to a task and a step.
     CallHasItsTask,
+    /// A task that has not ended is in exactly one place: a live owner's hands, the queue, a wait. One that has ended is
+    /// in none.
+    OnePlace,
+    /// Nothing waits whose time has come.
+    TimersRing,
+    /// Nothing waits for a signal that has come.
+    SignalsWake,
+    /// Who follows a task sees each entry once and in order, whatever connections break.
+    StreamAsJournaled,
 }
+
+impl Rule {
+    /// The number of the invariant in the engine's rules that this is a part of. 10 is about budgets and 12 about
+    /// threads, in which the fault runs create no tasks yet.
+    pub fn invariant(self) -> u8 {
+        match self {
+            Self::AcceptedIsKept | Self::TasksEnd | Self::KeyNamesOneTask => 1,
+            Self::SeqWithoutHoles | Self::TimeNeverFalls | Self::TurnsWithoutHoles => 2,
+            Self::OneEndAndLast | Self::StatusAsJournaled => 3,
+            Self::OneResultPerStep | Self::StartedBeforeResult | Self::ResultHasItsCall => 4,
+            Self::NoCallAfterCommit | Self::CallHasItsTask => 5,
+            Self::OnceNotRepeated | Self::OnceStartedFirst | Self::OneKeyPerStep => 6,
+            Self::EpochNeverFalls => 7,
+            Self::MessageConsumedOnce | Self::TimersRing | Self::SignalsWake => 8,
+            Self::OnePlace => 9,
+            Self::StreamAsJournaled => 11,
+        }
+    }
+}
+
+/// The invariants in order, each in a few words, and whether there is anything yet that could break it.
+pub const INVARIANTS: [(u8, &str, bool); 12] = [
+    (1, "every 201 has one task, every key one", true),
+    (2, "seqs without holes, epochs never fall", true),
+    (3, "one terminal entry, the last, as the state says", true),
+    (4, "one result per step, `once` results after `started`", true),
+    (5, "no call begins after its step's commit", true),
+    (6, "`once` calls once per attempt, one key per step", true),
+    (7, "no entry of an epoch after one of a later epoch", true),
+    (8, "signals consumed once; no wait sleeps through its call", true),
+    (9, "each open task in exactly one place", true),
+    (10, "budgets add up", false),
+    (11, "streams show the journal, across reconnects", true),
+    (12, "one active task per thread", false),
+];
 
 /// One broken promise.
 #[derive(Debug, Clone)]
@@ -80,6 +124,18 @@ pub struct Counts {
     pub untagged: usize,
     /// Tasks with entries of more than one epoch.
     pub taken_over: usize,
+    /// Model calls beyond the first of their step.
+    pub model_repeats: usize,
+    /// Of these, how many were asked again after a call that was in flight when something was struck.
+    pub model_repeats_struck: usize,
+    /// Calls after their step's commit by a process that was frozen before it could send them.
+    pub by_woken: usize,
+    /// Places of tasks that were looked at, over all snapshots of the database.
+    pub places: usize,
+    /// Streams that were followed to their end.
+    pub streams: usize,
+    /// Connections that these took.
+    pub stream_connections: usize,
 }
 
 /// The result of a check.
@@ -100,6 +156,20 @@ impl Report {
     /// How often a rule was broken.
     pub fn count(&self, rule: Rule) -> usize {
         self.violations.iter().filter(|v| v.rule == rule).count()
+    }
+
+    /// The invariants, one a line, with what was found.
+    pub fn invariants(&self) -> String {
+        let line = |&(number, words, exists): &(u8, &str, bool)| {
+            let broken = self.violations.iter().filter(|v| v.rule.invariant() == number).count();
+            let found = match (exists, broken) {
+                (false, _) => "not checked".to_owned(),
+                (true, 0) => "holds".to_owned(),
+                (true, n) => format!("BROKEN {n}x"),
+            };
+            format!("  {number:>2}  {words:<58}{found:>12}\n")
+        };
+        INVARIANTS.iter().map(line).collect()
     }
 }
 

@@ -70,6 +70,7 @@ fn call(what: &str, task: TaskId, step: StepId, begin_ms: i64, end_ms: Option<i6
         what: what.into(),
         task: Some(task.to_string()),
         step: Some(step.to_string()),
+        epoch: Some(1),
         key: Some(step.idempotency_key(task)),
         begin_us: (T + begin_ms) as u64 * 1000,
         end_us: end_ms.map(|ms| (T + ms) as u64 * 1000),
@@ -105,14 +106,43 @@ fn sound() -> Evidence {
         call("llm", id, StepId::model(2), 92, Some(98)),
     ];
     Evidence {
-        tasks: vec![TaskRecord { id, status: TaskStatus::Completed, kind: AgentKind::React, journal }],
+        tasks: vec![TaskRecord {
+            id,
+            parent: None,
+            status: TaskStatus::Completed,
+            kind: AgentKind::React,
+            journal,
+        }],
         accepted: vec![Accepted { key: "k".into(), ids: vec![id, id] }],
         calls,
         effects: [("charge", Effect::Once), ("note", Effect::Idempotent), ("lookup", Effect::None)]
             .map(|(tool, effect)| (tool.to_owned(), effect))
             .into(),
         kills: vec![(T + 20) as u64 * 1000, (T + 40) as u64 * 1000],
+        snapshots: vec![
+            Snapshot {
+                now: T,
+                places: vec![Place { owner: Some(Owner::Dead), ended: false, ..nowhere(id) }],
+                ..at_rest(false)
+            },
+            Snapshot { now: T + 100_000, places: vec![nowhere(id)], ..at_rest(true) },
+        ],
+        watched: vec![Watched { task: id, ids: (1..=8).collect(), connections: 2 }],
+        ..Evidence::default()
     }
+}
+
+fn at_rest(at_rest: bool) -> Snapshot {
+    Snapshot { at_rest, ..Snapshot::default() }
+}
+
+/// A task that has ended.
+fn nowhere(task: TaskId) -> Place {
+    Place { task, ended: true, waits: false, ready: false, owner: None, wake_at: None, unheard: Vec::new() }
+}
+
+fn span(from_ms: i64, until_ms: i64) -> Span {
+    Span { from_us: (T + from_ms) as u64 * 1000, until_us: (T + until_ms) as u64 * 1000 }
 }
 
 #[test]
@@ -196,6 +226,37 @@ fn every_planted_violation_is_found() {
             e.calls.push(call("llm", TaskId(Uuid::from_u128(9)), StepId::model(1), 1, Some(2)));
         }),
         ("a call for no step", Rule::CallHasItsTask, |e| e.calls[0].step = None),
+        ("a resend makes a second task", Rule::KeyNamesOneTask, |e| {
+            let twin = TaskRecord { id: TaskId(Uuid::from_u128(8)), ..e.tasks[0].clone() };
+            e.tasks.push(twin);
+        }),
+        ("a call after the commit by one who was frozen at another time", Rule::NoCallAfterCommit, |e| {
+            late_note(e, 1);
+            e.frozen = vec![span(61, 62), span(10, 63 - 1_500)];
+        }),
+        ("a call after the commit by one who is no zombie", Rule::NoCallAfterCommit, |e| {
+            late_note(e, 2);
+            e.frozen = vec![span(30, 62)];
+        }),
+        ("an open task is nowhere", Rule::OnePlace, |e| e.snapshots[0].places[0].owner = None),
+        ("an open task is in two places", Rule::OnePlace, |e| e.snapshots[0].places[0].ready = true),
+        ("a task belongs to one who is gone", Rule::OnePlace, |e| {
+            e.snapshots[0].places[0].owner = Some(Owner::Gone)
+        }),
+        ("a dead worker's task is left lying", Rule::OnePlace, |e| e.snapshots[0].at_rest = true),
+        ("an ended task is in the queue", Rule::OnePlace, |e| e.snapshots[1].places[0].ready = true),
+        ("an ended task waits", Rule::OnePlace, |e| e.snapshots[1].places[0].waits = true),
+        ("a row of no task", Rule::OnePlace, |e| e.snapshots[1].strays = 1),
+        ("a timer does not ring", Rule::TimersRing, |e| {
+            let place = &mut e.snapshots[1].places[0];
+            (place.ended, place.waits, place.wake_at) = (false, true, Some(T));
+        }),
+        ("a signal does not wake", Rule::SignalsWake, |e| {
+            let place = &mut e.snapshots[1].places[0];
+            (place.ended, place.waits, place.unheard) = (false, true, vec!["go".into()]);
+        }),
+        ("a stream repeats an entry", Rule::StreamAsJournaled, |e| e.watched[0].ids.insert(3, 3)),
+        ("a stream loses an entry", Rule::StreamAsJournaled, |e| e.watched[0].ids.truncate(7)),
     ];
     for (what, rule, plant) in plants {
         let mut evidence = sound();
@@ -203,6 +264,39 @@ fn every_planted_violation_is_found() {
         let report = check(&evidence);
         assert!(report.count(*rule) > 0, "{what}: {rule:?} was not found\n{report}");
     }
+}
+
+/// A note that was called again just after its commit, under an epoch.
+fn late_note(evidence: &mut Evidence, epoch: u32) {
+    let id = evidence.tasks[0].id;
+    evidence.calls.push(Call { epoch: Some(epoch), ..call("note", id, NOTE, 63, Some(64)) });
+}
+
+#[test]
+fn a_zombie_may_send_what_it_had_decided_before_it_was_frozen() {
+    let mut evidence = sound();
+    late_note(&mut evidence, 1);
+    evidence.frozen = vec![span(30, 62)];
+    let report = check(&evidence);
+    assert!(report.violations.is_empty(), "{report}");
+    assert_eq!(report.counts.by_woken, 1);
+}
+
+#[test]
+fn model_calls_that_were_struck_are_told_from_others() {
+    let mut evidence = sound();
+    let id = evidence.tasks[0].id;
+    evidence.calls.insert(0, call("llm", id, StepId::model(1), 0, None));
+    assert_eq!((check(&evidence).counts.model_repeats, check(&evidence).counts.model_repeats_struck), (1, 0));
+    evidence.disturbed = vec![span(20, 30)];
+    assert_eq!(check(&evidence).counts.model_repeats_struck, 1);
+}
+
+#[test]
+fn every_invariant_that_can_be_broken_has_its_line() {
+    let lines = check(&sound()).invariants();
+    assert_eq!((lines.lines().count(), lines.matches("holds").count()), (12, 10), "{lines}");
+    assert_eq!(lines.matches("not checked").count(), 2);
 }
 
 fn push(evidence: &mut Evidence, entry: Entry) {
@@ -226,8 +320,15 @@ fn a_durable_job_ends_with_its_call() {
         Recorded { seq: 2, epoch: 1, at: T + 9, entry: ended(CHARGE) },
     ];
     let mut evidence = Evidence {
-        tasks: vec![TaskRecord { id, status: TaskStatus::Completed, kind: AgentKind::Tool, journal }],
+        tasks: vec![TaskRecord {
+            id,
+            parent: None,
+            status: TaskStatus::Completed,
+            kind: AgentKind::Tool,
+            journal,
+        }],
         calls: vec![call("charge", id, CHARGE, 2, Some(8))],
+        watched: Vec::new(),
         ..sound()
     };
     evidence.accepted = vec![Accepted { key: "k".into(), ids: vec![id] }];

@@ -127,6 +127,19 @@ pub async fn a_claim_tells_where_the_task_stands(lab: Lab) {
     assert_eq!(lab.row(row.head.id).await.started_at, row.started_at, "of the first claim");
 }
 
+/// A worker can ask what it holds: of what was claimed, not of what waits, was let go, or is another's.
+pub async fn a_worker_can_ask_what_it_holds(lab: Lab) {
+    let (worker, claimed) = lab.running().await;
+    let (other, _) = lab.waiting(None).await;
+    assert_eq!(lab.store.held(worker).await.unwrap(), [claimed.head.id]);
+    assert!(lab.store.held(other).await.unwrap().is_empty(), "its task waits");
+    lab.store.release(worker, vec![claimed.head.id]).await.unwrap();
+    assert!(lab.store.held(worker).await.unwrap().is_empty());
+    lab.claim_one(other).await;
+    assert!(lab.store.held(worker).await.unwrap().is_empty());
+    assert_eq!(lab.store.held(other).await.unwrap(), [claimed.head.id]);
+}
+
 /// What is handed back is ready; what is not one's own stays where it is.
 pub async fn release_hands_back(lab: Lab) {
     let (worker, claimed) = lab.running().await;

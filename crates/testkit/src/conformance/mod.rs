@@ -132,6 +132,7 @@ macro_rules! conformance_cases {
                 urgent_tasks_go_first
                 claims_leave_newer_formats_alone
                 a_claim_tells_where_the_task_stands
+                a_worker_can_ask_what_it_holds
                 release_hands_back
                 the_backlog_is_counted
                 the_clock_never_goes_back

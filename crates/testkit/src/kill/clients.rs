@@ -123,7 +123,7 @@ async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
     loop {
         match api.create_task(&request, &planned.key).await {
             Ok(task) => return Ok(task.id),
-            Err(ApiError::Unreachable(_)) => tokio::time::sleep(AGAIN_AFTER).await,
+            Err(error) if error.passes() => tokio::time::sleep(AGAIN_AFTER).await,
             Err(refused) => anyhow::bail!("{}: {refused}", planned.key),
         }
     }
@@ -135,7 +135,7 @@ async fn cancel(api: Api, id: TaskId, after: Duration) -> anyhow::Result<()> {
     loop {
         match api.cancel(id).await {
             Ok(_) | Err(ApiError::Refused(409, _)) => return Ok(()),
-            Err(ApiError::Unreachable(_)) => tokio::time::sleep(AGAIN_AFTER).await,
+            Err(error) if error.passes() => tokio::time::sleep(AGAIN_AFTER).await,
             Err(refused) => anyhow::bail!("cancelling {id}: {refused}"),
         }
     }

@@ -4,28 +4,28 @@
 //! [`plan`] makes the tasks from a seed, [`clients`] submits and cancels them, [`people`] answers what they ask,
 //! [`run`](run()) kills, and the [checker](crate::checker) judges. A run that did not hit anything is void: it fails.
 
-mod agents;
-mod clients;
-mod coverage;
-mod people;
-mod plan;
+pub(crate) mod agents;
+pub(crate) mod clients;
+pub(crate) mod coverage;
+pub(crate) mod people;
+pub(crate) mod plan;
+pub(crate) mod rest;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agenticai_wire::TaskView;
 use anyhow::Context as _;
 use fastrand::Rng;
 use tokio::sync::Semaphore;
 
-use crate::api::Api;
-use crate::checker::{self, Evidence, TaskRecord};
+use crate::checker::{self, Evidence};
 use crate::stub::{Stub, StubConfig, log::now_us};
 use crate::up::Up;
 use clients::Clients;
 use coverage::Coverage;
 use people::People;
+use rest::{come_to_rest, with_journals};
 
 /// How hard the test hits.
 #[derive(Debug, Clone)]
@@ -44,9 +44,6 @@ pub struct KillConfig {
 const MIN_KILLS: usize = 30;
 const MIN_KILLS_IN_FLIGHT: usize = 20;
 const MIN_TASKS: usize = 200;
-
-/// How long the tasks may take to end after the last kill.
-const REST_WITHIN: Duration = Duration::from_secs(120);
 
 /// Runs the test and prints what was seen; an error is a broken promise or a void run.
 pub async fn run(config: &KillConfig) -> anyhow::Result<()> {
@@ -92,6 +89,7 @@ pub async fn run(config: &KillConfig) -> anyhow::Result<()> {
         calls: checker::read_log(&log)?,
         effects: agents::effects(),
         kills,
+        ..Evidence::default()
     };
     up.terminate(Duration::from_secs(30)).await?;
     let report = checker::check(&evidence);
@@ -145,42 +143,6 @@ async fn kill_again_and_again(
         up.start().await.with_context(|| format!("after kill {}", n + 1))?;
     }
     Ok(kills)
-}
-
-/// Waits until no task is left that could go on.
-async fn come_to_rest(api: &Api) -> anyhow::Result<()> {
-    let began = Instant::now();
-    loop {
-        let open = api.count("status=pending,running,waiting").await?;
-        if open == 0 {
-            return Ok(());
-        }
-        if began.elapsed() > REST_WITHIN {
-            for task in api.tasks("status=pending,running,waiting").await?.iter().take(10) {
-                println!(
-                    "  STUCK {} of {} is {:?}: {:?}",
-                    task.id, task.agent, task.status, task.waiting_for
-                );
-            }
-            anyhow::bail!("{open} tasks have not ended {REST_WITHIN:?} after the last kill");
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Tasks with their journals.
-async fn with_journals(api: &Api, tasks: &[TaskView]) -> anyhow::Result<Vec<TaskRecord>> {
-    let mut records = Vec::new();
-    for task in tasks {
-        let journal = api.journal(task.id).await?;
-        records.push(TaskRecord {
-            id: task.id,
-            status: task.status,
-            kind: agents::kind(&task.agent),
-            journal,
-        });
-    }
-    Ok(records)
 }
 
 /// Why a run that broke no promise proves nothing all the same.

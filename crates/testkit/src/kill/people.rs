@@ -115,7 +115,7 @@ impl Deeds {
         match result {
             Ok(_) => self.count(deed, task),
             // The wait is over already, or the server is dead: a later look tells.
-            Err(ApiError::Refused(409, _) | ApiError::Unreachable(_)) => {
+            Err(error) if error.passes() || matches!(error, ApiError::Refused(409, _)) => {
                 if deed == "cancel" {
                     self.cancelled.insert(task);
                 }

@@ -24,6 +24,18 @@ pub struct Planned {
     pub twice: bool,
 }
 
+impl Planned {
+    /// Whether it calls a `once` tool by itself.
+    pub fn charges(&self) -> bool {
+        match &self.input {
+            TaskInput::Text(script) => Script::from_message(script).is_some_and(|script| {
+                script.turns.iter().flatten().any(|call| call.tool.ends_with("charge"))
+            }),
+            TaskInput::Arguments(_) | TaskInput::Messages(_) => self.agent == CHARGE_JOB,
+        }
+    }
+}
+
 /// `n` tasks. The first ones take turns through every speciality, so that a run of any seed has them all.
 pub fn make(n: usize, rng: &mut Rng) -> Vec<Planned> {
     let mut amounts = 0;

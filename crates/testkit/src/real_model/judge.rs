@@ -36,7 +36,13 @@ pub async fn judge(api: &Api) -> anyhow::Result<Verdict> {
     for task in api.tasks("").await? {
         let journal = api.journal(task.id).await?;
         verdict.add(&task, &journal);
-        records.push(TaskRecord { id: task.id, status: task.status, kind: AgentKind::React, journal });
+        records.push(TaskRecord {
+            id: task.id,
+            parent: task.parent,
+            status: task.status,
+            kind: AgentKind::React,
+            journal,
+        });
     }
     let report = check_journals(&records);
     verdict

@@ -1,5 +1,6 @@
 //! Real servers as fixtures: started by the test on free ports in directories of their own, and stopped with it.
 //!
+//! - [`haproxy`]: a balancer with health checks.
 //! - [`pgbouncer`]: a pooler in transaction mode in front of a PostgreSQL.
 //! - [`postgres`]: one shared server for a test process with a database for each test, or a private server.
 //! - [`rabbitmq`]: a node of RabbitMQ.
@@ -11,6 +12,7 @@
 //! outlives the test process, however that ends: see [`process`] and [`directory`].
 
 pub mod directory;
+pub mod haproxy;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;

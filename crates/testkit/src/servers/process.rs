@@ -16,8 +16,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// What is started.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// For messages.
-    pub name: &'static str,
+    /// For messages; its log is named for it.
+    pub name: String,
     /// The executable.
     pub path: PathBuf,
     /// Its arguments.
@@ -32,9 +32,9 @@ pub struct Program {
 
 impl Program {
     /// A program with arguments, in a directory.
-    pub fn new(name: &'static str, path: impl Into<PathBuf>, dir: &Path) -> Self {
+    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>, dir: &Path) -> Self {
         Self {
-            name,
+            name: name.into(),
             path: path.into(),
             args: Vec::new(),
             env: vec![("HOME".to_owned(), dir.display().to_string())],
@@ -156,7 +156,7 @@ impl Process {
         let began = Instant::now();
         loop {
             let Err(error) = probe().await else { return Ok(()) };
-            let name = self.program.name;
+            let name = &self.program.name;
             if let Some(status) = self.ended()? {
                 anyhow::bail!("{name} ended with {status} before it answered:\n{}", self.log_tail());
             }
@@ -195,6 +195,28 @@ impl Process {
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(())
+    }
+
+    /// SIGTERM, and waits until it has ended by itself. An error if it ends otherwise than with success, or not in time:
+    /// then it is killed.
+    pub async fn terminate(&self, within: Duration) -> anyhow::Result<()> {
+        let pid = self.pid().with_context(|| format!("{} does not run", self.program.name))?;
+        signal(pid, Signal::TERM);
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.ended()? {
+                self.child().take();
+                let name = &self.program.name;
+                anyhow::ensure!(status.success(), "{name} ended with {status}:\n{}", self.log_tail());
+                return Ok(());
+            }
+            if began.elapsed() > within {
+                self.kill_9()?;
+                let name = &self.program.name;
+                anyhow::bail!("{name} had not ended {within:?} after SIGTERM:\n{}", self.log_tail());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// SIGSTOP to it and its descendants.

@@ -39,6 +39,8 @@ use tokio::sync::oneshot;
 
 use stats::Stats;
 
+pub use stats::Repeated;
+
 /// How a stub behaves.
 #[derive(Debug, Clone)]
 pub struct StubConfig {
@@ -153,6 +155,16 @@ impl Stub {
     /// Calls that have begun and not ended, of models and tools.
     pub fn in_flight(&self) -> u64 {
         self.shared.stats.in_flight()
+    }
+
+    /// Model calls that have begun since the counters were zeroed, repeated ones too.
+    pub fn model_calls(&self) -> u64 {
+        self.shared.stats.llm_calls.load(Relaxed)
+    }
+
+    /// What was repeated since then.
+    pub fn repeated(&self) -> Repeated {
+        self.shared.stats.repeated()
     }
 
     /// Calls without a run tag. A run that has any proves nothing.

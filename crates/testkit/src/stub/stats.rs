@@ -24,6 +24,17 @@ pub struct Stats {
     performed: Mutex<HashSet<String>>,
 }
 
+/// Calls that were made again for the same run tag and state of the conversation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repeated {
+    /// Model calls.
+    pub models: u64,
+    /// Those of them that began when an earlier one had been answered.
+    pub models_after_answer: u64,
+    /// Tool calls.
+    pub tools: u64,
+}
+
 /// What one run did.
 #[derive(Default)]
 struct Tag {
@@ -112,6 +123,17 @@ impl Stats {
         lock(&self.performed).contains(key)
     }
 
+    /// What was repeated.
+    pub fn repeated(&self) -> Repeated {
+        let tags = lock(&self.tags);
+        let again = |calls: u64| calls.saturating_sub(1);
+        Repeated {
+            models: tags.values().flat_map(|tag| tag.llm.values()).map(|seen| again(seen.calls)).sum(),
+            models_after_answer: self.repeated_after_answer.load(Relaxed),
+            tools: tags.values().flat_map(|tag| tag.tool.values()).map(|calls| again(*calls)).sum(),
+        }
+    }
+
     /// Back to zero; what is in flight stays so.
     pub fn reset(&self) {
         let counters = [
@@ -129,8 +151,9 @@ impl Stats {
 
     /// As `GET /stats` answers.
     pub fn to_json(&self, steps: usize) -> serde_json::Value {
+        let repeated = self.repeated();
         let tags = lock(&self.tags);
-        let (mut repeated_models, mut repeated_tools, mut finished) = (0, 0, 0);
+        let mut finished = 0;
         let mut by_tag = serde_json::Map::new();
         for (name, tag) in tags.iter() {
             let models: HashMap<_, _> = tag
@@ -141,8 +164,6 @@ impl Stats {
                 .collect();
             let tools: HashMap<_, _> =
                 tag.tool.iter().filter(|(_, n)| **n > 1).map(|(q, n)| (q, n - 1)).collect();
-            repeated_models += models.values().sum::<u64>();
-            repeated_tools += tools.values().sum::<u64>();
             finished += u64::from(tag.llm.get(&steps).is_some_and(|seen| seen.answered > 0));
             if (!models.is_empty() || !tools.is_empty()) && by_tag.len() < 1000 {
                 by_tag.insert(name.clone(), serde_json::json!({"llm": models, "tool": tools}));
@@ -155,9 +176,9 @@ impl Stats {
             "untagged_calls": self.untagged.load(Relaxed),
             "distinct_run_tags": tags.len(),
             "finished_run_tags": finished,
-            "duplicate_llm_calls": repeated_models,
-            "duplicate_llm_calls_after_answer": self.repeated_after_answer.load(Relaxed),
-            "duplicate_tool_calls": repeated_tools,
+            "duplicate_llm_calls": repeated.models,
+            "duplicate_llm_calls_after_answer": repeated.models_after_answer,
+            "duplicate_tool_calls": repeated.tools,
             "in_flight": self.models_in_flight.load(Relaxed),
             "max_in_flight": self.max_in_flight.load(Relaxed),
             "duplicates_by_tag": by_tag,

@@ -66,7 +66,7 @@ impl Driver {
     }
 
     fn call_context(&self, step: StepId, first_attempt: u32) -> CallContext {
-        let lease = self.shared.lease.clone();
+        let (lease, fate) = (self.shared.lease.clone(), self.shared.lease.clone());
         CallContext {
             tenant: self.head.tenant,
             task: self.head.id,
@@ -76,6 +76,7 @@ impl Driver {
             depth: self.head.depth,
             traceparent: self.head.traceparent.clone(),
             may_send: Arc::new(move || lease.may_send()),
+            lease_gone: Arc::new(move || fate.dead.is_cancelled()),
         }
     }
 

@@ -24,6 +24,7 @@ use agenticai_store::{Claimed, Store, StoreError};
 use crate::agents::{AgentCache, AgentError};
 use crate::appender::Appender;
 use crate::clock::Clock;
+use crate::forgotten::Doubt;
 use crate::lease::Lease;
 use crate::metrics::WorkerMetrics;
 use crate::perform::Performer;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub lease: Arc<Lease>,
     pub clock: Arc<Clock>,
     pub metrics: Arc<WorkerMetrics>,
+    /// Whether the store may have given more than this process knows of.
+    pub doubt: Doubt,
     /// No new effects any more: finish what is in flight and hand back.
     pub drain: CancellationToken,
     /// The drain time is over: only open `once` calls are still waited for.

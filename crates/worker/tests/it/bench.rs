@@ -17,7 +17,7 @@ use agenticai_store::{
     Bootstrap, CreateTask, CreateTaskOutcome, Identity, NewAgentVersion, PutAgent, Store, StoreError,
     TaskRow, read_whole_journal,
 };
-use agenticai_worker::{ModelJob, Performer, Stop, ToolJob, Worker, WorkerConfig, WorkerMetrics};
+use agenticai_worker::{Apart, ModelJob, Performer, Stop, ToolJob, Worker, WorkerConfig, WorkerMetrics};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -164,13 +164,22 @@ impl Bench {
     }
 
     pub fn work_on(&self, store: Arc<dyn Store>, performer: Arc<Scripted>) -> Running {
+        self.work_with(store, performer, None)
+    }
+
+    pub fn work_with(
+        &self,
+        store: Arc<dyn Store>,
+        performer: Arc<Scripted>,
+        apart: Option<Arc<dyn Apart>>,
+    ) -> Running {
         let stop = Stop::default();
         let worker = Worker {
             store,
             broker: self.broker.clone(),
             performer,
             metrics: Arc::new(WorkerMetrics::default()),
-            apart: None,
+            apart,
             config: WorkerConfig {
                 name: "test".into(),
                 concurrency: 100,

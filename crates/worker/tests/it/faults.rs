@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use agenticai_domain::task::TaskStatus;
 use agenticai_store::sqlite::SqliteStore;
-use agenticai_store::{Append, AppendOutcome, Journal, Result, Store, StoreError, WorkerId};
+use agenticai_store::{
+    Append, AppendOutcome, Claimed, Journal, Leases, Result, Store, StoreError, Wanted, WorkerId,
+};
 use agenticai_testkit::front::{Front, Fronted};
 use async_trait::async_trait;
 
@@ -53,6 +55,38 @@ impl Front for Lossy {
             _ => self.inner.append(worker, runs).await,
         }
     }
+}
+
+/// Loses the answers of the first claims that give something.
+struct Forgetful {
+    inner: SqliteStore,
+    claims: AtomicU32,
+}
+
+#[async_trait]
+impl Front for Forgetful {
+    fn behind(&self) -> &dyn Store {
+        &self.inner
+    }
+    async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
+        let claimed = self.inner.claim(worker, wanted).await?;
+        if !claimed.is_empty() && self.claims.fetch_add(1, Ordering::SeqCst) < 2 {
+            return Err(StoreError::Unavailable("lost on the way back".into()));
+        }
+        Ok(claimed)
+    }
+}
+
+#[tokio::test]
+async fn a_task_whose_claim_was_not_answered_is_not_forgotten() {
+    let bench = Bench::new().await;
+    let store = Forgetful { inner: bench.store.clone(), claims: AtomicU32::new(0) };
+    let performer = Arc::new(Scripted::calling(&["read"]));
+    let worker = bench.work_on(Arc::new(Fronted(store)), performer.clone());
+    let task = bench.submit().await;
+    bench.until(task, TaskStatus::Completed).await;
+    assert_eq!(performer.calls.lock().unwrap().get("1"), Some(&1), "the model was asked once");
+    worker.drain().await;
 }
 
 /// Takes no run at all.

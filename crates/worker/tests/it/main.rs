@@ -1,6 +1,7 @@
 //! Workers against the embedded store, with scripted performers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod apart;
 mod bench;
 mod deaths;
 mod faults;

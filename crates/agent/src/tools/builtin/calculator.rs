@@ -1,11 +1,14 @@
 //! `calculator`: exact arithmetic, bounded in time, memory and stack.
 //!
 //! The expression language is that of `fend`, which reads what people and models write (`17% of 2,340`, `5 km to
-//! miles`). It is evaluated on a thread of its own with a generous stack, since evaluation recurses over the expression,
+//! miles`). It is evaluated on threads with a generous stack, since evaluation recurses over the expression,
 //! and is interrupted when its time is over. Before that a few forms are refused: those that could recurse without end
 //! (functions of its own), and those that would be read as something else than was meant: `average(1,2,3)` as a
 //! function of the number 123.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use fend_core::{Context, Interrupt};
@@ -23,7 +26,35 @@ const STACK_BYTES: usize = 32 * 1024 * 1024;
 /// Evaluation looks at its deadline often, but nothing makes it: the caller stops waiting a little later.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// Evaluations at the same time. Should one of them not see its deadline, it cannot be ended; this many at worst go on.
-static RUNNING: Semaphore = Semaphore::const_new(4);
+const THREADS: usize = 4;
+static RUNNING: Semaphore = Semaphore::const_new(THREADS);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads that evaluate, as many as may run at once. They are started with the first call and stay: starting one
+/// takes longer than most evaluations.
+fn threads() -> Result<&'static Sender<Job>, String> {
+    static STARTED: OnceLock<Result<Sender<Job>, String>> = OnceLock::new();
+    let start = || {
+        let (jobs, queue) = std::sync::mpsc::channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..THREADS {
+            let queue = queue.clone();
+            let thread = std::thread::Builder::new().name("calculator".into()).stack_size(STACK_BYTES);
+            let work = move || {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(job) = next else { return };
+                    // One that panics costs its caller the answer, and nobody else the thread.
+                    let _ = catch_unwind(AssertUnwindSafe(job));
+                }
+            };
+            thread.spawn(work).map_err(|error| error.to_string())?;
+        }
+        Ok(jobs)
+    };
+    STARTED.get_or_init(start).as_ref().map_err(String::clone)
+}
 
 struct Deadline(Instant);
 
@@ -41,21 +72,20 @@ pub(crate) async fn calculate(arguments: &Value) -> Attempt {
     if let Err(why) = check(expression) {
         return Attempt::failed("bad_expression", why);
     }
-    // Held by the thread until it ends, not by the call: a cancelled call leaves its thread behind for a moment.
+    // Held by the evaluation until it ends, not by the call: a cancelled call leaves it behind for a moment.
     let running = tokio::time::timeout(MAX_WAIT, RUNNING.acquire()).await;
     let Ok(Ok(permit)) = running else {
         return Attempt::failed("calculator_failed", "the calculator is busy: try again later");
     };
     let (send, receive) = tokio::sync::oneshot::channel();
     let expression = expression.to_owned();
-    let thread = std::thread::Builder::new().name("calculator".into()).stack_size(STACK_BYTES);
-    let started = thread.spawn(move || {
+    let job: Job = Box::new(move || {
         let _permit = permit;
         // Nobody listens any more where the call was cancelled.
         let _ = send.send(evaluate(&expression));
     });
-    if let Err(error) = started {
-        return Attempt::failed("calculator_failed", format!("no thread could be started: {error}"));
+    if let Err(why) = threads().and_then(|threads| threads.send(job).map_err(|error| error.to_string())) {
+        return Attempt::failed("calculator_failed", format!("no thread could be started: {why}"));
     }
     match tokio::time::timeout(MAX_WAIT, receive).await {
         Ok(Ok(Ok(result))) => Attempt::answered(result.into()),

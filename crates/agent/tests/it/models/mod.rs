@@ -83,6 +83,7 @@ pub fn context() -> CallContext {
         depth: 0,
         traceparent: Some("00-11111111111111111111111111111111-2222222222222222-01".into()),
         may_send: Arc::new(|| true),
+        lease_gone: Arc::new(|| false),
     }
 }
 

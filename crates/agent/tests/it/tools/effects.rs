@@ -197,6 +197,29 @@ async fn nothing_is_sent_without_the_lease() {
     }
 }
 
+/// A database that stands still puts the lease in doubt, and must not make a call fail that was never sent.
+#[tokio::test]
+async fn a_call_waits_while_the_lease_is_in_doubt() {
+    let tools = tools();
+    for change in [once(), json!({})] {
+        let server = Server::start(|_, _| Reply::text("sent")).await;
+        let def = http_tool(&tools, &server.url("/"), change).await;
+        let (mut ctx, lease) = context();
+        ctx.lease_gone = std::sync::Arc::new(|| false);
+        lease.store(false, Ordering::SeqCst);
+        let back = async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            assert_eq!(server.requests().len(), 0, "it was sent without the lease");
+            lease.store(true, Ordering::SeqCst);
+        };
+        let arguments = json!({});
+        let (outcome, ()) = tokio::join!(tools.call(&def, &arguments, &ctx), back);
+        assert_eq!(outcome.attempts, 1, "waiting is no attempt");
+        content(outcome);
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn the_lease_is_asked_again_before_another_attempt() {
     let (ctx, lease) = context();

@@ -34,10 +34,10 @@ fn tools() -> Tools {
     Tools::new(local()).unwrap()
 }
 
-/// A call whose lease holds as long as the second value says so.
+/// A call whose lease holds as long as the second value says so, and then is gone.
 fn context() -> (CallContext, Arc<AtomicBool>) {
     let lease = Arc::new(AtomicBool::new(true));
-    let holds = lease.clone();
+    let (holds, gone) = (lease.clone(), lease.clone());
     let ctx = CallContext {
         tenant: TenantId(Uuid::from_u128(1)),
         task: TaskId(Uuid::from_u128(2)),
@@ -47,6 +47,7 @@ fn context() -> (CallContext, Arc<AtomicBool>) {
         depth: 0,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         may_send: Arc::new(move || holds.load(Ordering::SeqCst)),
+        lease_gone: Arc::new(move || !gone.load(Ordering::SeqCst)),
     };
     (ctx, lease)
 }

@@ -77,7 +77,7 @@ async fn the_public_port_tells_nothing_but_whether_it_is_ready() {
     let metrics = api.get("/metrics").unwrap().1;
     for name in [
         "agenticai_http_requests_total",
-        "agenticai_tasks_ready 0",
+        "agenticai_tasks_ready{priority=\"5\"} 0",
         "agenticai_database_connections_open{pool=\"read\"}",
         "agenticai_broker_connected{server=\"postgres\"}",
     ] {

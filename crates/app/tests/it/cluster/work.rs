@@ -59,7 +59,7 @@ async fn a_task_is_accepted_by_one_process_and_done_by_another() {
     assert_eq!(code, 0, "{log}");
     let accepted = client.json(&["run", "--agent", "adder", "--no-wait", ASK]);
     let metrics = || api.get("/metrics").unwrap().1;
-    assert!(metrics().contains("agenticai_tasks_ready 1"), "{}", metrics());
+    assert!(metrics().contains("agenticai_tasks_ready{priority=\"5\"} 1"), "{}", metrics());
     let _second = cluster.ready(&["worker", "--concurrency", "3"]);
     let id = accepted["id"].as_str().unwrap().to_owned();
     let status = || client.json(&["task", "show", &id])["status"].clone();

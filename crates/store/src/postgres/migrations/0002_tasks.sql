@@ -8,6 +8,9 @@
 -- must never be joined with each other: a batch would cost its square. So lists of one length are unnested side by side,
 -- and what was found about their members is looked up by place.
 
+-- Functions that only others call plan under the settings of those. They are written in PL/pgSQL also where they are one
+-- statement: a plan in SQL would be made anew with every call.
+
 -- Inserts tasks that refer to what exists, ready at once; `wanted` (NULL: all) says which of them. Those of a thread are
 -- not ready: the caller gives them their place. Answers the ids of those that were not there before.
 CREATE FUNCTION insert_tasks(
@@ -15,8 +18,10 @@ CREATE FUNCTION insert_tasks(
     p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[],
     p_thread bigint DEFAULT NULL
-) RETURNS uuid[] LANGUAGE sql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+) RETURNS uuid[] LANGUAGE plpgsql AS $$
+DECLARE
+    ids uuid[];
+BEGIN
     WITH made AS (
         INSERT INTO tasks (id, bucket, tenant, agent, agent_version, priority, depth, format, created_at, deadline_at,
                            parent, parent_step, thread, created_by, traceparent, metadata, labels, input)
@@ -34,12 +39,14 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SE
         LEFT JOIN tasks p ON p.id = c.parent AND p.tenant = t.num
         WHERE (wanted IS NULL OR wanted[c.i]) AND (c.parent IS NULL OR p.num IS NOT NULL)
         ON CONFLICT (id) DO NOTHING
-        RETURNING num, id, tenant, priority, format
+        RETURNING tasks.num, tasks.id, tasks.tenant, tasks.priority, tasks.format
     ), queued AS (
         INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
         SELECT num, tenant, priority, format, 0, at FROM made WHERE p_thread IS NULL
     )
-    SELECT array_agg(id) FROM made
+    SELECT array_agg(made.id) INTO ids FROM made;
+    RETURN ids;
+END
 $$;
 
 -- Creates a batch of tasks, each for itself. `p_thread` and `p_if_active` are NULL where none belongs to a thread.
@@ -130,21 +137,21 @@ END
 $$;
 
 -- Makes waiting tasks ready. The caller has locked their rows.
-CREATE FUNCTION wake_tasks(at bigint, nums bigint[]) RETURNS void LANGUAGE sql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+CREATE FUNCTION wake_tasks(at bigint, nums bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     WITH woken AS (
         UPDATE tasks SET status = 0, wake_at = NULL, waiting_for = NULL
         WHERE num = ANY (nums) AND status = 2
         RETURNING num, tenant, priority, format, epoch, started_at
     )
     INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, started_at)
-    SELECT num, tenant, priority, format, epoch, at, started_at FROM woken
+    SELECT num, tenant, priority, format, epoch, at, started_at FROM woken;
+END
 $$;
 
 -- Tells parents that children have ended, and wakes those that wait. The caller has locked the parents' rows and ended
 -- the children, each of which ends once.
-CREATE FUNCTION tell_parents(at bigint, children bigint[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+CREATE FUNCTION tell_parents(at bigint, children bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     told bigint[];
 BEGIN
@@ -202,8 +209,7 @@ $$;
 
 -- Gives the next tasks of threads their turn. The tasks `ended` were the active ones of theirs or not; they have ended
 -- and leave their threads.
-CREATE FUNCTION hand_on(at bigint, ended bigint[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+CREATE FUNCTION hand_on(at bigint, ended bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM 1 FROM threads WHERE num IN (SELECT t.thread FROM tasks t WHERE t.num = ANY (ended))
     ORDER BY num FOR NO KEY UPDATE;

@@ -51,7 +51,7 @@ BEGIN
     at := clock_ms(floor);
     RETURN QUERY
     WITH taken AS (
-        DELETE FROM ready r WHERE r.task = ANY (chosen) RETURNING r.*
+        DELETE FROM ready r USING unnest(chosen) AS c(task) WHERE r.task = c.task RETURNING r.*
     ), given AS (
         INSERT INTO held (id, worker, task, bucket, tenant, parent, priority, format, epoch, crashes, ready_at, started_at,
                           crash_seq)
@@ -78,13 +78,15 @@ CREATE FUNCTION crashed_alone(p_name text) RETURNS void LANGUAGE sql AS $$
 $$;
 
 -- Hands tasks of a worker back, with their epoch raised.
-CREATE FUNCTION release_tasks(floor bigint, p_worker bigint, p_tasks uuid[]) RETURNS void LANGUAGE sql
+CREATE FUNCTION release_tasks(floor bigint, p_worker bigint, p_tasks uuid[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
     WITH back AS (
         DELETE FROM held WHERE id = ANY (p_tasks) AND worker = p_worker RETURNING *
     )
     INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq)
-    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq FROM back
+    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq FROM back;
+END
 $$;
 
 -- Makes up to `most` tasks of dead workers ready, with their epoch raised. What a worker has in flight must be seen
@@ -137,7 +139,8 @@ $$;
 --
 -- The fence is a lock that takeover must wait for: the row of the worker's incarnation. The first entry of a run
 -- decides about all of it: a foreign entry that took its seq refuses that run and no other. `outcome`: 0 accepted,
--- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`, 6 a gap.
+-- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`. Where all were
+-- accepted, one row with `idx` 0 says so. That a run begins where the journal ends is the caller's to see to.
 CREATE FUNCTION append_runs(
     floor bigint, p_worker bigint, p_format smallint,
     r_id uuid[], r_epoch int[], r_run bigint[], r_first bigint[], r_count int[], r_kind smallint[], r_entry bytea[],
@@ -162,8 +165,8 @@ DECLARE
     in_threads bigint[];
     lost record;
 BEGIN
-    SELECT true INTO alive FROM workers w WHERE w.id = p_worker AND w.state = 0 FOR KEY SHARE;
-    PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
+    SELECT true INTO alive FROM workers w CROSS JOIN write_epoch e WHERE w.id = p_worker AND w.state = 0 AND e.one
+    FOR KEY SHARE;
     IF alive THEN
         IF settling THEN
             -- Their rows and those of their parents, in the order of numbers.
@@ -183,8 +186,6 @@ BEGIN
             JOIN held h ON h.id = r.id AND h.worker + 0 = p_worker AND h.epoch = r.epoch
             WHERE r.entries > 0
               AND (r.kind <> 1 OR r.seen = (SELECT t.inbox_seq FROM tasks t WHERE t.num = h.task))
-              AND (r.first = 1
-                   OR EXISTS (SELECT FROM journal j WHERE j.task = h.task AND j.seq = r.first - 1 AND j.bucket = h.bucket))
             ON CONFLICT DO NOTHING
             RETURNING journal.run
         )
@@ -197,8 +198,6 @@ BEGIN
                        -- A wait without entries: its task's row is locked, so that nobody ends it meanwhile.
                        ELSE r.kind = 1
                             AND r.seen = (SELECT t.inbox_seq FROM tasks t WHERE t.num = h.task)
-                            AND (r.first = 1 OR EXISTS (SELECT FROM journal j WHERE j.task = h.task AND j.seq = r.first - 1
-                                                          AND j.bucket = h.bucket))
                             AND NOT EXISTS (SELECT FROM journal j WHERE j.task = h.task AND j.seq = r.first
                                               AND j.bucket = h.bucket)
                    END, false) ORDER BY r.i)
@@ -264,7 +263,10 @@ BEGIN
             END IF;
         END IF;
         IF true = ALL (good) THEN
-            RETURN QUERY SELECT i, 0::smallint, now_ms, NULL::smallint FROM generate_series(1, n) AS i;
+            idx := 0;
+            outcome := 0;
+            at := now_ms;
+            RETURN NEXT;
             RETURN;
         END IF;
     END IF;
@@ -280,8 +282,6 @@ BEGIN
                WHEN t.status > 2 THEN 5
                WHEN h.id IS NULL THEN 2
                WHEN j.task IS NOT NULL THEN 3
-               WHEN r.first > 1 AND NOT EXISTS (
-                   SELECT FROM journal p WHERE p.task = t.num AND p.seq = r.first - 1 AND p.bucket = t.bucket) THEN 6
                WHEN r.kind = 1 AND t.inbox_seq <> r.seen THEN 4
                ELSE 3
            END)::smallint,

@@ -9,8 +9,7 @@ CREATE FUNCTION create_in_threads(
     p_version int[], p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[], p_thread uuid[],
     p_if_active smallint[], OUT verdict smallint[], OUT in_way uuid[], OUT made uuid[]
-) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
     -- As in `agenticai_domain::thread`.
     most_queued CONSTANT int := 1000;

@@ -3,5 +3,5 @@
 mod conformance;
 mod dispatch;
 pub mod fixture;
+mod races;
 mod retention;
-mod threads;

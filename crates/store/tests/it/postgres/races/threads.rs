@@ -1,11 +1,9 @@
-//! Threads at the worst point: everybody who changes one is held at its row, and goes on from what the one before wrote.
+//! Everybody who changes a thread waits for its row, and goes on from what the one before wrote.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use agenticai_domain::task::TaskStatus;
 use agenticai_domain::thread::IfActive;
-use agenticai_store::postgres::Connection;
 use agenticai_store::{
     CancelOutcome, CreateTask, CreateTaskOutcome, CreateThread, InThread, NewThread, Store, Then,
     ThreadSelector, cancel,
@@ -13,19 +11,8 @@ use agenticai_store::{
 use agenticai_testkit::conformance::lab::{RunExt, completed, entry, run, spend};
 use uuid::Uuid;
 
-use super::fixture::lab;
-
-/// Waits until as many statements of this database wait for locks.
-async fn blocked(connection: &Connection, wanted: i64) {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    for _ in 0..400 {
-        if connection.rows(sql, &[]).await.unwrap()[0].get::<_, i64>(0) >= wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("fewer than {wanted} statements came as far as the lock");
-}
+use super::Holder;
+use crate::postgres::fixture::lab;
 
 /// The last entry of the active task, the cancel of the next one and a creation wait for the thread's row in this order.
 /// Each of their statements began before the lock was granted: whoever decided by what it saw then would start the
@@ -53,10 +40,7 @@ async fn ends_cancels_and_creations_are_ordered_by_the_row() {
     let claimed = lab.claim_one(worker).await;
     assert_eq!(claimed.head.id, tasks[0]);
 
-    let holder = Connection::open(&options).await.unwrap();
-    let watcher = Connection::open(&options).await.unwrap();
-    holder.rows("BEGIN", &[]).await.unwrap();
-    holder.rows("SELECT num FROM threads FOR UPDATE", &[]).await.unwrap();
+    let holder = Holder::hold(&options, "SELECT num FROM threads FOR UPDATE").await;
     let store: Arc<dyn Store> = lab.store.clone();
     let end =
         run(&claimed, 1, vec![entry("last")]).then(Then::End { end: completed("done"), spend: spend(1) });
@@ -64,19 +48,19 @@ async fn ends_cancels_and_creations_are_ordered_by_the_row() {
         let store = store.clone();
         async move { store.append(worker, vec![end]).await.unwrap() }
     });
-    blocked(&watcher, 1).await;
+    holder.until_waited_for(1).await;
     let cancelling = tokio::spawn({
         let (store, tenant, task) = (store.clone(), lab.tenant, tasks[1]);
         async move { cancel(store.as_ref(), tenant, task, "no more").await.unwrap() }
     });
-    blocked(&watcher, 2).await;
+    holder.until_waited_for(2).await;
     let task = lab.new_task();
     let newest = task.id;
     let creating = tokio::spawn(async move {
         store.create_task(CreateTask { task, idempotency: None, thread: in_thread }).await.unwrap()
     });
-    blocked(&watcher, 3).await;
-    holder.rows("COMMIT", &[]).await.unwrap();
+    holder.until_waited_for(3).await;
+    holder.vanish().await;
 
     assert!(matches!(ending.await.unwrap()[..], [agenticai_store::AppendOutcome::Accepted { .. }]));
     assert!(matches!(cancelling.await.unwrap(), CancelOutcome::Cancelled { .. }));

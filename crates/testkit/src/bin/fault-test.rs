@@ -1,0 +1,84 @@
+//! `fault-test`: strikes a cluster of real processes; see the library's module `faults`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use agenticai_testkit::faults::{self, FaultConfig, TASKS_PER_FAULT};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// Strikes a cluster of the binary that AGENTICAI_BIN names, on real servers, and checks that nothing is lost, repeated
+/// or forgotten.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Makes the same tasks and faults again; absent: a random one, which is printed.
+    #[arg(long, global = true)]
+    seed: Option<u64>,
+    /// Where logs go; kept, with the database, when something is broken. Absent: a new directory among the temporary
+    /// ones.
+    #[arg(long, global = true)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Kills, freezes and cuts off workers, APIs, PostgreSQL, RabbitMQ and Redis, in random order
+    Storm {
+        /// How many faults; fifteen kinds take turns, and each must strike three times.
+        #[arg(long, default_value_t = 48)]
+        faults: usize,
+        /// How many tasks.
+        #[arg(long, default_value_t = 2_000)]
+        tasks: usize,
+        /// About so many minutes of faults, instead of a number of them; tasks accordingly.
+        #[arg(long, conflicts_with_all = ["faults", "tasks"])]
+        minutes: Option<usize>,
+        /// SQL that is run after the migrations: a fault that is planted on purpose, which the run must find.
+        #[arg(long)]
+        sabotage: Option<PathBuf>,
+    },
+    /// Freezes the database, then starves a worker: nobody may take anything over
+    Outage {
+        /// How long each lasts.
+        #[arg(long, default_value_t = 15)]
+        seconds: u64,
+    },
+    /// Restarts every process under load behind a load balancer: nobody may notice
+    Rolling {
+        /// How often each is restarted.
+        #[arg(long, default_value_t = 2)]
+        rounds: usize,
+    },
+}
+
+/// Faults in a minute, with what lies between them, on two cores.
+const FAULTS_A_MINUTE: usize = 9;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    let dir = args.dir.unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("agenticai-faults-{seed}-{}", std::process::id()))
+    });
+    let done = match args.what {
+        What::Storm { faults, tasks, minutes, sabotage } => {
+            let (faults, tasks) = match minutes {
+                Some(minutes) => (minutes * FAULTS_A_MINUTE, minutes * FAULTS_A_MINUTE * TASKS_PER_FAULT),
+                None => (faults, tasks),
+            };
+            let read =
+                |file: PathBuf| std::fs::read_to_string(&file).with_context(|| file.display().to_string());
+            let sabotage = sabotage.map(read).transpose()?;
+            faults::run(&FaultConfig { seed, tasks, faults, dir: dir.clone(), sabotage }).await
+        }
+        What::Outage { seconds } => faults::outage::run(seed, Duration::from_secs(seconds), &dir).await,
+        What::Rolling { rounds } => faults::rolling::run(seed, rounds, &dir).await,
+    };
+    done.with_context(|| format!("seed {seed}; logs in {}", dir.display()))?;
+    std::fs::remove_dir_all(&dir)?;
+    println!("fault test passed");
+    Ok(())
+}

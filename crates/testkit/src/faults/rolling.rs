@@ -1,0 +1,144 @@
+//! A rolling restart of every process while clients go through a load balancer: no request may fail, nothing may be
+//! lost, and no model may be paid twice.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use agenticai_domain::task::TaskInput;
+use agenticai_wire::CreateTaskRequest;
+use anyhow::Context as _;
+use fastrand::Rng;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::outage::faults;
+use super::stage::{Stage, row};
+use crate::api::Api;
+use crate::checker::{self, Accepted};
+use crate::cluster::Node;
+use crate::kill::agents::WORKER;
+use crate::servers::haproxy::HaProxy;
+use crate::stub::script::{Script, ScriptCall};
+
+/// Clients, each with one request under way.
+const CLIENTS: usize = 6;
+/// How long an API goes on serving after it has said that it is not ready: the balancer asks every 200 ms.
+const PRE_STOP_SECONDS: u64 = 2;
+/// How long steps may take after SIGTERM. Those here take less than a second.
+const DRAIN_SECONDS: u64 = 10;
+/// How long a process may take to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(PRE_STOP_SECONDS + DRAIN_SECONDS + 10);
+/// How long the balancer is given to see a server that is back.
+const SEEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// What clients do and see.
+#[derive(Default)]
+struct Traffic {
+    stop: AtomicBool,
+    requests: AtomicU64,
+    numbers: AtomicU64,
+}
+
+/// Restarts every process, one after the other, `rounds` times.
+pub async fn run(seed: u64, rounds: usize, dir: &Path) -> anyhow::Result<()> {
+    println!("rolling restart: seed {seed}, {rounds} rounds");
+    let began = Instant::now();
+    let stage = Stage::set(dir, |cluster| {
+        cluster.schedulers = 2;
+        cluster.env.extend([
+            ("AGENTICAI_CLUSTER_PRE_STOP_SECONDS".to_owned(), PRE_STOP_SECONDS.to_string()),
+            ("AGENTICAI_WORKER_DRAIN_SECONDS".to_owned(), DRAIN_SECONDS.to_string()),
+        ]);
+    })
+    .await?;
+    let ports: Vec<u16> = stage.cluster.apis.iter().map(Node::port).collect();
+    let balancer = HaProxy::start(&ports, "/health/ready").await?;
+    tokio::time::sleep(SEEN_AGAIN).await;
+    let (traffic, api) = (Arc::new(Traffic::default()), stage.cluster.api_at(balancer.url()));
+    let client = |n| tokio::spawn(submit(api.clone(), traffic.clone(), Rng::with_seed(seed + n)));
+    let clients: Vec<JoinHandle<_>> = (0..CLIENTS as u64).map(client).collect();
+
+    let (mut restarts, mut idle) = (0_usize, 0_usize);
+    for _ in 0..rounds {
+        for node in stage.cluster.nodes() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            idle += usize::from(stage.stub.in_flight() == 0);
+            node.process().terminate(ENDS_WITHIN).await?;
+            node.restart().await?;
+            restarts += 1;
+            tokio::time::sleep(SEEN_AGAIN).await;
+        }
+    }
+    traffic.stop.store(true, Ordering::Relaxed);
+    let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
+    for client in clients {
+        let (made, failed) = client.await.context("a client panicked")?;
+        accepted.extend(made);
+        wrong.extend(failed);
+    }
+
+    let failed = wrong.len();
+    let (ended, evidence) = stage.rest(accepted).await?;
+    let report = checker::check(&evidence);
+    print!("{report}");
+    row("processes restarted", restarts);
+    row("requests through the balancer", traffic.requests.load(Ordering::Relaxed));
+    row("of these failed", failed);
+    row("tasks taken over from dead workers", ended.sums.takeovers());
+    row("model calls repeated", report.counts.model_repeats);
+    row("seconds", began.elapsed().as_secs());
+    wrong.extend(faults(&report));
+    if idle * 2 > restarts {
+        wrong.push(format!("void: {idle} of {restarts} restarts came when no call was in flight"));
+    }
+    if ended.sums.takeovers() > 0 {
+        wrong.push("tasks were taken over although every worker handed its own back".to_owned());
+    }
+    ended.conclude(&wrong, &format!("the rolling restart with seed {seed}"))
+}
+
+/// Submits and asks until told to stop. No request is sent again: one that fails is a fault.
+async fn submit(api: Api, traffic: Arc<Traffic>, mut rng: Rng) -> (Vec<Accepted>, Vec<String>) {
+    let (mut accepted, mut failed) = (Vec::new(), Vec::new());
+    while !traffic.stop.load(Ordering::Relaxed) {
+        let number = traffic.numbers.fetch_add(1, Ordering::Relaxed);
+        let key = format!("rolling-{number}");
+        traffic.requests.fetch_add(1, Ordering::Relaxed);
+        match api.create_task(&request(number, &mut rng), &key).await {
+            Ok(task) => {
+                accepted.push(Accepted { key, ids: vec![task.id] });
+                traffic.requests.fetch_add(1, Ordering::Relaxed);
+                if let Err(error) = api.task(task.id).await {
+                    failed.push(format!("reading {}: {error}", task.id));
+                }
+            }
+            Err(error) => failed.push(format!("submitting {key}: {error}")),
+        }
+        tokio::time::sleep(Duration::from_millis(rng.u64(100..400))).await;
+    }
+    (accepted, failed)
+}
+
+fn request(number: u64, rng: &mut Rng) -> CreateTaskRequest {
+    let call = |tool: &str, arguments| ScriptCall { tool: tool.to_owned(), arguments };
+    let turns = vec![
+        vec![call("lookup", json!({"q": format!("{number}"), "latency_ms": rng.u64(0..100)}))],
+        vec![
+            call("charge", json!({"amount": number, "latency_ms": rng.u64(10..300)})),
+            call("note", json!({"text": format!("note of {number}"), "latency_ms": rng.u64(10..100)})),
+        ],
+    ];
+    let script = Script { turns, answer: format!("{number} is done"), latency_ms: Some(rng.u64(20..300)) };
+    CreateTaskRequest {
+        agent: WORKER.to_owned(),
+        agent_version: None,
+        input: TaskInput::Text(script.to_message()),
+        priority: None,
+        timeout_seconds: None,
+        metadata: serde_json::Map::new(),
+        thread: None,
+        if_active: None,
+    }
+}

@@ -1,0 +1,122 @@
+//! What every run on a cluster begins with and ends with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::meters::{Meters, Sums};
+use super::tables;
+use crate::api::Api;
+use crate::checker::{self, Accepted, Evidence, Snapshot};
+use crate::cluster::{Cluster, ClusterConfig};
+use crate::kill::agents;
+use crate::kill::rest::{come_to_rest, with_journals};
+use crate::stub::{Stub, StubConfig};
+
+/// A cluster with the test's agents on it, and the stub that they talk to.
+pub struct Stage {
+    /// The model and the tools.
+    pub stub: Arc<Stub>,
+    /// The processes.
+    pub cluster: Arc<Cluster>,
+    /// A client of every API.
+    pub api: Api,
+    dir: PathBuf,
+    log: PathBuf,
+    meters: Meters,
+}
+
+impl Stage {
+    /// Starts everything in a directory. `more` changes what the cluster is made of.
+    pub async fn set(dir: &Path, more: impl FnOnce(&mut ClusterConfig)) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let log = dir.join("stub.log");
+        let stub = Arc::new(Stub::start(&StubConfig {
+            latency_ms: 20,
+            tool_latency_ms: 20,
+            log: Some(log.clone()),
+            ..StubConfig::default()
+        })?);
+        let mut config = ClusterConfig::new(dir, format!("{}/v1", stub.url()));
+        more(&mut config);
+        let cluster = Arc::new(Cluster::start(&config).await?);
+        let api = cluster.api()?;
+        for agent in agents::all(&stub.url()) {
+            api.put_agent(&agent).await.with_context(|| format!("agent {}", agent["name"]))?;
+        }
+        let meters = Meters::start(cluster.clone());
+        Ok(Self { stub, cluster, api, dir: dir.to_owned(), log, meters })
+    }
+
+    /// Waits until every task has ended, and gathers what is to be judged: the tables last, when workers had the time to
+    /// mend what is left.
+    pub async fn rest(self, accepted: Vec<Accepted>) -> anyhow::Result<(Ended, Evidence)> {
+        if let Err(error) = come_to_rest(&self.api).await {
+            keep(&self.cluster, &self.dir);
+            return Err(error);
+        }
+        let sums = self.meters.stop().await?;
+        self.stub.sync_log()?;
+        let tasks = self.api.tasks("").await?;
+        let records = with_journals(&self.api, &tasks).await?;
+        let mut last = tables::snapshot(&self.cluster, true).await?;
+        tables::listen(&self.cluster, &self.api, &mut last).await?;
+        let evidence = Evidence {
+            tasks: records,
+            accepted,
+            calls: checker::read_log(&self.log)?,
+            effects: agents::effects(),
+            snapshots: vec![last],
+            ..Evidence::default()
+        };
+        let ended = Ended { tasks, sums, cluster: self.cluster, dir: self.dir };
+        Ok((ended, evidence))
+    }
+
+    /// Where every task is now.
+    pub async fn snapshot(&self) -> anyhow::Result<Snapshot> {
+        tables::snapshot(&self.cluster, false).await
+    }
+}
+
+/// A run that has come to rest.
+pub struct Ended {
+    /// Every task as the API shows it.
+    pub tasks: Vec<agenticai_wire::TaskView>,
+    /// What the workers counted.
+    pub sums: Sums,
+    cluster: Arc<Cluster>,
+    dir: PathBuf,
+}
+
+impl Ended {
+    /// How many incarnations of workers were declared dead although they had not ended by themselves.
+    pub async fn declared_dead(&self) -> anyhow::Result<i64> {
+        let client = self.cluster.connect().await?;
+        let sql = "SELECT count(*) FROM workers WHERE state > 0";
+        Ok(client.query_one(sql, &[]).await?.try_get(0)?)
+    }
+
+    /// Prints the faults. An error if there are any: the database is kept beside the logs.
+    pub fn conclude(&self, faults: &[String], what: &str) -> anyhow::Result<()> {
+        faults.iter().take(50).for_each(|fault| println!("  FAULT {fault}"));
+        if faults.is_empty() {
+            return Ok(());
+        }
+        keep(&self.cluster, &self.dir);
+        anyhow::bail!("{} faults in {what}; evidence in {}", faults.len(), self.dir.display());
+    }
+}
+
+/// Keeps the database beside the logs.
+fn keep(cluster: &Cluster, dir: &Path) {
+    if let Err(error) = cluster.dump(&dir.join("database.sql")) {
+        println!("  the database could not be kept: {error:#}");
+    }
+}
+
+/// One line of a report.
+pub fn row(what: &str, n: impl std::fmt::Display) {
+    println!("  {what:<58}{n:>10}");
+}
