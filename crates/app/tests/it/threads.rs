@@ -7,13 +7,17 @@ use crate::home::Home;
 /// A server's user with an agent that sleeps, which takes a turn's time.
 fn home_with_sleeper() -> (Home, String) {
     let home = Home::new();
-    let agent = home.file("agent.yaml", "name: sleeper\nkind: tool\ntools: [sleep]\n");
+    let agent = home.file("agent.yaml", "name: sleeper\nmodel: practice\ntools: [sleep]\n");
     (home, agent)
 }
 
+fn prompt(seconds: u32) -> String {
+    format!("Use sleep for {seconds} seconds")
+}
+
 fn ask(home: &Home, thread: &str, seconds: u32, more: &[&str]) -> String {
-    let input = format!("{{\"seconds\": {seconds}}}");
-    let args = ["run", "--agent", "sleeper", "--no-wait", "--thread", thread, "--input", &input];
+    let prompt = prompt(seconds);
+    let args = ["run", "--agent", "sleeper", "--no-wait", "--thread", thread, &prompt];
     home.ok(&[&args[..], more].concat()).trim().to_owned()
 }
 
@@ -31,6 +35,8 @@ fn a_queue_keeps_its_order_across_kill_9() {
     for end in [0, 2] {
         // Killed while one of them has its turn and others wait for theirs.
         home.wait_for("an end", || task(&home, &ids[end])["status"] == "completed");
+        home.wait_for("the next turn", || task(&home, &ids[end + 1])["status"] == "waiting");
+        assert_eq!(task(&home, &ids[end + 2])["thread"]["queue_place"], 1);
         server.kill();
         server = home.up();
     }
@@ -43,8 +49,9 @@ fn a_queue_keeps_its_order_across_kill_9() {
     }
     for id in &ids {
         let journal = home.json(&["task", "show", id, "--journal"]);
-        // The end of the sleep is its result and its end.
-        assert_eq!(journal["items"].as_array().unwrap().len(), 1, "{journal}");
+        let types: Vec<&Value> =
+            journal["items"].as_array().unwrap().iter().map(|entry| &entry["entry"]["type"]).collect();
+        assert_eq!(types, ["turn", "timer_fired", "turn"], "each step once");
     }
     let shown = home.json(&["thread", "show", "talk"]);
     assert_eq!((&shown["thread"]["active"], shown["tasks"].as_array().unwrap().len()), (&Value::Null, 5));
@@ -60,18 +67,9 @@ fn replace_is_finished_by_whoever_comes_next() {
     home.ok(&["agent", "apply", "-f", &agent]);
     let old: Vec<String> = (0..2).map(|_| ask(&home, "talk", 3600, &[])).collect();
     home.wait_for("the wait", || task(&home, &old[0])["status"] == "waiting");
-    let refused = home.run(&[
-        "run",
-        "--agent",
-        "sleeper",
-        "--no-wait",
-        "--input",
-        "{\"seconds\": 1}",
-        "--thread",
-        "talk",
-        "--if-active",
-        "reject",
-    ]);
+    let prompt = prompt(1);
+    let more = ["--thread", "talk", "--if-active", "reject"];
+    let refused = home.run(&[&["run", "--agent", "sleeper", "--no-wait", &prompt][..], &more].concat());
     assert!(refused.code != 0 && refused.err.contains(&old[0]), "{refused:?}");
     let new = ask(&home, "talk", 1, &["--if-active", "replace"]);
     server.kill();
