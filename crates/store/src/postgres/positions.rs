@@ -46,14 +46,18 @@ impl Positions {
             }
             (AppendOutcome::InboxMoved | AppendOutcome::Refused(_), _) => {}
             // It is no longer this worker's, or others have written what only a reader knows.
-            _ => drop(of_worker.remove(&task)),
+            _ => {
+                of_worker.remove(&task);
+            }
         }
     }
 
     /// Forgets what a worker no longer holds.
     pub(super) fn released(&self, worker: WorkerId, tasks: &[TaskId]) {
         if let Some(of_worker) = self.lock().get_mut(&worker) {
-            tasks.iter().for_each(|task| drop(of_worker.remove(task)));
+            for task in tasks {
+                of_worker.remove(task);
+            }
         }
     }
 

@@ -43,7 +43,7 @@ impl PostgresStore {
                 .await?,
             ..Housekept::default()
         };
-        let expired = self.inner.write.rows("SELECT expired_buckets($1)", &[at.clone()]).await?;
+        let expired = self.inner.write.rows("SELECT expired_buckets($1)", std::slice::from_ref(&at)).await?;
         for row in &expired {
             let bucket: i32 = get(row, 0)?;
             let portion = [at.clone(), (&bucket, Type::INT4), (&CHUNK, Type::INT4)];

@@ -81,6 +81,6 @@ pub fn load(system: &dyn System, kind: Kind, n: u64, prefix: String, timeout: Du
 }
 
 /// The processes that play a part.
-pub fn playing<'a>(system: &'a dyn System, part: Part) -> impl Iterator<Item = &'a Process> {
+pub fn playing(system: &dyn System, part: Part) -> impl Iterator<Item = &Process> {
     system.parts().into_iter().filter(move |(plays, _)| *plays == part).map(|(_, process)| process)
 }
