@@ -69,5 +69,6 @@ impl Positions {
 
 /// Where the journal ends after a run after which the worker goes on.
 pub(super) fn end_of(run: &Append) -> Option<u64> {
-    (run.then == Then::Continue).then(|| run.first_seq + run.entries.len() as u64 - 1)
+    (run.then == Then::Continue)
+        .then(|| run.first_seq.saturating_add(run.entries.len() as u64).saturating_sub(1))
 }
