@@ -1,17 +1,20 @@
 //! The command line: what can be typed. What it does stands in [`crate::commands`], one command per file.
 
 mod schedule;
+mod thread;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use agenticai_domain::ids::{StepId, TaskId};
+use agenticai_domain::thread::IfActive;
 
 use crate::config::FlagValue;
 use crate::exit;
 
 pub use schedule::{CreateSchedule, Schedule};
+pub use thread::Thread;
 
 /// Durable LLM agents: one binary that runs them, keeps their journals and goes on after every crash.
 #[derive(Debug, Parser)]
@@ -92,6 +95,9 @@ pub enum Command {
     /// Create, list and steer schedules, which create tasks by the clock
     #[command(subcommand)]
     Schedule(Schedule),
+    /// Create, list, show and delete threads, whose tasks run one after another
+    #[command(subcommand)]
+    Thread(Thread),
     /// Check configuration, ports, keys, disk, clock and models, and say how to mend them
     Doctor,
     /// Look at the configuration
@@ -243,6 +249,12 @@ pub struct Run {
     /// End as soon as the task is accepted; needs a server that stays (`agenticai up`)
     #[arg(long)]
     pub no_wait: bool,
+    /// Thread by name or id, whose tasks run one after another; a new name makes one
+    #[arg(long, value_name = "NAME")]
+    pub thread: Option<String>,
+    /// What happens while another task of the thread is active: queue, reject, interrupt or replace [default: queue]
+    #[arg(long, value_name = "HOW", value_parser = schedule::one_of::<IfActive>, requires = "thread")]
+    pub if_active: Option<IfActive>,
 }
 
 /// `agent`

@@ -47,6 +47,10 @@ id!(
     /// A rule that creates tasks.
     ScheduleId
 );
+id!(
+    /// A conversation, whose tasks run one after another.
+    ThreadId
+);
 
 /// The identity of a step: fixed when its turn is committed, the same through every replay, takeover and retry.
 ///

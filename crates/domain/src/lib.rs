@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod schema;
 pub mod spec;
 pub mod task;
+pub mod thread;
 pub mod usage;
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod request;
 mod schedules;
 mod state;
 mod tasks;
+mod threads;
 
 pub use abilities::{Abilities, ModelCheck};
 pub use admin::{Standing, admin_router};
@@ -71,7 +72,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Those of agents, tasks and schedules.
+/// Those of agents, tasks, threads and schedules.
 fn api_routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(agents::list::list_agents, agents::create::create_agent))
@@ -88,6 +89,9 @@ fn api_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(tasks::journal::read_journal))
         .routes(routes!(tasks::request::show_request))
         .routes(routes!(tasks::stream::stream_task))
+        .routes(routes!(threads::list::list_threads, threads::create::create_thread))
+        .routes(routes!(threads::get::get_thread, threads::delete::delete_thread))
+        .routes(routes!(threads::tasks::list_thread_tasks))
         .routes(routes!(schedules::list::list_schedules, schedules::create::create_schedule))
         .routes(routes!(
             schedules::get::get_schedule,

@@ -40,10 +40,14 @@ kinds! {
     NOT_FOUND = NOT_FOUND, "not-found", "There is nothing at this address";
     UNKNOWN_AGENT = NOT_FOUND, "unknown-agent", "There is no such agent";
     UNKNOWN_TASK = NOT_FOUND, "unknown-task", "There is no such task";
+    UNKNOWN_THREAD = NOT_FOUND, "unknown-thread", "There is no such thread";
     UNKNOWN_SCHEDULE = NOT_FOUND, "unknown-schedule", "There is no such schedule";
     UNKNOWN_STEP = NOT_FOUND, "unknown-step", "The task has no such step";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take the method";
     AGENT_EXISTS = CONFLICT, "agent-exists", "The agent's name is taken";
+    THREAD_EXISTS = CONFLICT, "thread-exists", "The thread's name is taken";
+    THREAD_BUSY = CONFLICT, "thread-busy", "A task of the thread has not ended";
+    THREAD_FULL = CONFLICT, "thread-full", "Too many tasks wait in the thread";
     SCHEDULE_EXISTS = CONFLICT, "schedule-exists", "The schedule's name is taken";
     IDEMPOTENCY_CONFLICT = CONFLICT, "idempotency-conflict", "The Idempotency-Key was used for another request";
     TASK_ENDED = CONFLICT, "task-ended", "The task has ended";

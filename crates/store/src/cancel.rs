@@ -19,6 +19,8 @@ pub enum CancelOutcome {
         seq: u64,
         /// Who has to hear of it.
         parent: Option<Parent>,
+        /// Whether it belonged to a thread, whose next task may be ready now.
+        in_thread: bool,
     },
     /// It had ended before.
     AlreadyTerminal(TaskStatus),
@@ -27,6 +29,9 @@ pub enum CancelOutcome {
     /// Its journal grew with every try.
     Busy,
 }
+
+/// Why a task is cancelled that gave way to a newer one of its thread.
+pub const SUPERSEDED: &str = "a newer task of its thread took its place";
 
 /// How often a cancel that lost its seq to another entry is tried again.
 const TRIES: u32 = 100;
@@ -42,7 +47,10 @@ pub async fn cancel(store: &dyn Store, tenant: TenantId, task: TaskId, why: &str
         let (seq, spend) = stands_at(store, &row).await?;
         let end = End::Cancelled { error: TaskError::new(codes::CANCELLED, why) };
         match store.end_task(tenant, task, seq, end, spend).await? {
-            EndOutcome::Ended => return Ok(CancelOutcome::Cancelled { seq, parent: row.head.parent }),
+            EndOutcome::Ended => {
+                let (parent, in_thread) = (row.head.parent, row.thread.is_some());
+                return Ok(CancelOutcome::Cancelled { seq, parent, in_thread });
+            }
             EndOutcome::Overtaken => {}
             EndOutcome::AlreadyTerminal(status) => return Ok(CancelOutcome::AlreadyTerminal(status)),
             EndOutcome::NotFound => return Ok(CancelOutcome::NotFound),

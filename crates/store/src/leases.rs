@@ -92,6 +92,8 @@ pub struct Claimed {
     pub last_seq: u64,
     /// Number of messages in its inbox.
     pub inbox_seq: u64,
+    /// Whether it belongs to a thread, whose next task is ready once it has ended.
+    pub in_thread: bool,
 }
 
 /// Leases and claims.

@@ -14,13 +14,14 @@ mod payload;
 mod schedules;
 mod status;
 mod tasks;
+mod threads;
 
 pub mod blobs;
 pub mod postgres;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
-pub use cancel::{CancelOutcome, cancel, read_whole_journal};
+pub use cancel::{CancelOutcome, SUPERSEDED, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};
@@ -32,7 +33,16 @@ pub use schedules::{
 pub use tasks::{
     CreateTask, CreateTaskOutcome, DeliverOutcome, EndOutcome, Idempotency, Page, TaskFilter, TaskRow, Tasks,
 };
+pub use threads::{
+    CreateThread, DeleteThread, InThread, NewThread, TaskThread, ThreadRow, ThreadSelector, Threads,
+};
 
 /// Everything that a store can do.
-pub trait Store: Identity + Agents + Tasks + Journal + Leases + Schedules + Send + Sync + 'static {}
-impl<T: Identity + Agents + Tasks + Journal + Leases + Schedules + Send + Sync + 'static> Store for T {}
+pub trait Store:
+    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static
+{
+}
+impl<T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static> Store
+    for T
+{
+}

@@ -2,6 +2,7 @@
 
 use agenticai_domain::schedule::{FiringState, Overlap};
 use agenticai_domain::task::TaskStatus;
+use agenticai_domain::thread::IfActive;
 
 /// Milliseconds of waiting that one step of priority is worth. Ageing is a constant in the key of the queue, so that a
 /// claim reads its head and computes nothing.
@@ -30,6 +31,16 @@ pub(crate) const fn overlap_number(overlap: Overlap) -> i16 {
         Overlap::Skip => 0,
         Overlap::Queue => 1,
         Overlap::Replace => 2,
+    }
+}
+
+/// What a new task does to the active one of its thread, as functions of the database are told.
+pub(crate) const fn if_active_number(if_active: IfActive) -> i16 {
+    match if_active {
+        IfActive::Queue => 0,
+        IfActive::Reject => 1,
+        IfActive::Interrupt => 2,
+        IfActive::Replace => 3,
     }
 }
 

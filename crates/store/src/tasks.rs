@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use agenticai_domain::ids::{AgentId, TaskId, TenantId};
+use agenticai_domain::ids::{AgentId, TaskId, TenantId, ThreadId};
 use agenticai_domain::inbox::InboxBody;
 use agenticai_domain::task::{End, NewTask, TaskHead, TaskStatus, WaitingFor};
 use agenticai_domain::usage::Spend;
 
-use crate::Result;
+use crate::{InThread, Result, TaskThread};
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,8 @@ pub struct CreateTask {
     pub task: NewTask,
     /// The client's key.
     pub idempotency: Option<Idempotency>,
+    /// The thread that it belongs to.
+    pub thread: Option<InThread>,
 }
 
 /// What came of [`Tasks::create_task`].
@@ -48,6 +50,12 @@ pub enum CreateTaskOutcome {
     Existing(Box<TaskRow>),
     /// The key was used before with another body, by this task.
     KeyConflict(TaskId),
+    /// The thread does not exist; nothing was created.
+    NoThread,
+    /// Another task of the thread is active, and the new one is not to wait for it; nothing was created.
+    ThreadBusy(TaskId),
+    /// [`MOST_QUEUED`](agenticai_domain::thread::MOST_QUEUED) tasks of the thread wait already; nothing was created.
+    ThreadFull,
 }
 
 /// A task as it stands.
@@ -67,6 +75,8 @@ pub struct TaskRow {
     pub spend: Spend,
     /// The creator's own words.
     pub metadata: serde_json::Map<String, Value>,
+    /// The thread that it belongs to, unless that was deleted.
+    pub thread: Option<TaskThread>,
     /// Seq of its newest journal entry as of the last state change.
     pub last_seq: u64,
     /// Milliseconds since 1970 of the first claim.
@@ -84,6 +94,8 @@ pub struct TaskFilter {
     pub agent: Option<AgentId>,
     /// Children of this task.
     pub parent: Option<TaskId>,
+    /// Those of this thread.
+    pub thread: Option<ThreadId>,
     /// Metadata holds these strings.
     pub metadata: BTreeMap<String, String>,
 }
@@ -117,7 +129,7 @@ pub enum DeliverOutcome {
 /// Tasks as rows.
 #[async_trait]
 pub trait Tasks {
-    /// Commits a task and its place among the ready ones, in one transaction.
+    /// Commits a task and its place among the ready ones, or in the queue of its thread, in one transaction.
     async fn create_task(&self, new: CreateTask) -> Result<CreateTaskOutcome>;
     /// The task that a tenant's idempotency key made, as it stands, and the SHA-256 of the body that came with it (see
     /// [`Idempotency`]). `None`: no committed task has the key. [`Tasks::create_task`] looks at the key itself; this is
@@ -135,8 +147,8 @@ pub trait Tasks {
     ) -> Result<Page<TaskRow>>;
     /// How many.
     async fn count_tasks(&self, tenant: TenantId, filter: TaskFilter) -> Result<u64>;
-    /// Ends a task from outside (a cancel): the entry at `seq`, the row and the message to its parent in one
-    /// transaction, if nobody took `seq` before. The task's worker finds out when its next run is refused.
+    /// Ends a task from outside (a cancel): the entry at `seq`, the row, the message to its parent and the turn of the
+    /// next task of its thread in one transaction, if nobody took `seq` before. The task's worker finds out when its next run is refused.
     async fn end_task(
         &self,
         tenant: TenantId,
@@ -163,7 +175,7 @@ pub(crate) fn deadline(now: i64, timeout_ms: Option<u64>) -> Option<i64> {
     now.checked_add(i64::try_from(timeout_ms?).ok()?)
 }
 
-/// The row of a task that was just created.
+/// The row of a task that was just created, and belongs to no thread.
 pub(crate) fn new_row(new: NewTask, agent_name: String, at: i64) -> TaskRow {
     TaskRow {
         head: TaskHead {
@@ -186,6 +198,7 @@ pub(crate) fn new_row(new: NewTask, agent_name: String, at: i64) -> TaskRow {
         end: None,
         spend: Spend::default(),
         metadata: new.metadata,
+        thread: None,
         last_seq: 0,
         started_at: None,
         completed_at: None,

@@ -63,6 +63,13 @@ front! {
         deliver(tenant: TenantId, id: TaskId, dedupe: String, body: InboxBody) -> DeliverOutcome;
         orphans(limit: u32) -> Vec<(TenantId, TaskId)>;
     }
+    Threads {
+        create_thread(new: NewThread) -> CreateThread;
+        thread(tenant: TenantId, which: ThreadSelector) -> Option<ThreadRow>;
+        list_threads(tenant: TenantId, cursor: Option<String>, limit: u32) -> Page<ThreadRow>;
+        delete_thread(tenant: TenantId, which: ThreadSelector) -> DeleteThread;
+        superseded(limit: u32) -> Vec<(TenantId, TaskId)>;
+    }
     Journal {
         append(worker: WorkerId, runs: Vec<Append>) -> Vec<AppendOutcome>;
         read_journal(tenant: TenantId, task: TaskId, after: u64, limit: u32) -> Vec<Recorded>;

@@ -141,6 +141,8 @@ async fn create(api: &Api, agent: &str, prompt: &str, key: &str) -> anyhow::Resu
         priority: None,
         timeout_seconds: None,
         metadata: serde_json::Map::new(),
+        thread: None,
+        if_active: None,
     };
     Ok(api.create_task(&request, key).await?.id)
 }

@@ -6,6 +6,7 @@ mod health;
 mod problem;
 mod schedules;
 mod tasks;
+mod threads;
 
 pub use agents::{AgentPage, AgentView, ToolView};
 pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
@@ -18,3 +19,4 @@ pub use tasks::{
     CountView, CreateTaskRequest, ExecuteRequest, JournalEntryView, JournalPage, LateResultView,
     ResolveRequest, SignalRequest, TaskPage, TaskView, UsageView,
 };
+pub use threads::{TaskThreadView, ThreadPage, ThreadRequest, ThreadView};

@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 
 use agenticai_domain::ids::{AgentId, StepId, TaskId};
 use agenticai_domain::task::{TaskError, TaskInput, TaskStatus, WaitingFor};
+use agenticai_domain::thread::IfActive;
+
+use crate::TaskThreadView;
 
 /// Asks for a task. `POST /api/v1/tasks`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -27,6 +30,12 @@ pub struct CreateTaskRequest {
     /// The caller's own words; lists filter by its string values. At most 16 KiB.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub metadata: serde_json::Map<String, Value>,
+    /// The thread that it belongs to, by name or id: tasks of a thread run one after another. A new name makes a thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// What happens while another task of the thread is active; absent: `queue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_active: Option<IfActive>,
 }
 
 /// Asks for a task of the agent in the path. `POST /api/v1/agents/{id}/execute`.
@@ -47,6 +56,12 @@ pub struct ExecuteRequest {
     /// As in [`CreateTaskRequest`].
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub metadata: serde_json::Map<String, Value>,
+    /// As in [`CreateTaskRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// As in [`CreateTaskRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_active: Option<IfActive>,
 }
 
 /// A task.
@@ -83,6 +98,9 @@ pub struct TaskView {
     /// The task that called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<TaskId>,
+    /// The thread that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<TaskThreadView>,
     /// RFC 3339.
     pub created_at: String,
     /// RFC 3339; `null` until the first claim.

@@ -1,4 +1,5 @@
-//! What any worker does for all: dead workers' tasks, due timers, children of ended parents. None of it needs an
+//! What any worker does for all: dead workers' tasks, due timers, children of ended parents, tasks that gave way to a
+//! newer one of their thread. None of it needs an
 //! election: the store lets one of those who try succeed.
 
 use std::collections::HashMap;
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use agenticai_broker::Broker;
-use agenticai_store::{Store, StoreError, WorkerId};
+use agenticai_broker::{Broker, Live};
+use agenticai_domain::ids::{TaskId, TenantId};
+use agenticai_store::{CancelOutcome, SUPERSEDED, Store, StoreError, WorkerId};
 
 use crate::lease::BEAT;
 use crate::metrics::WorkerMetrics;
@@ -105,26 +107,39 @@ fn troubled(error: &StoreError) -> Duration {
     Duration::from_secs(1)
 }
 
-/// Cancels children whose parents have ended: the statement that ends a parent cannot see a child that is being
-/// created at that moment.
-pub async fn cancel_orphans(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
+/// Cancels what nobody else does. Children whose parents have ended: the statement that ends a parent cannot see a child
+/// that is being created at that moment. Tasks that gave way to a newer one of their thread: whoever created that one may
+/// have died before it cancelled them.
+pub async fn cancel_forgotten(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
     loop {
         if stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await.is_none() {
             return;
         }
-        let orphans = match store.orphans(CHUNK).await {
-            Ok(orphans) => orphans,
-            Err(error) => {
-                tracing::warn!(%error, "children of ended tasks cannot be listed");
-                continue;
+        for (found, why) in [
+            (store.orphans(CHUNK).await, "the task that called it has ended"),
+            (store.superseded(CHUNK).await, SUPERSEDED),
+        ] {
+            match found {
+                Ok(tasks) => cancel_all(store.as_ref(), broker.as_ref(), tasks, why).await,
+                Err(error) => tracing::warn!(%error, "tasks that are to be cancelled cannot be listed"),
             }
-        };
-        for (tenant, task) in orphans {
-            let why = "the task that called it has ended";
-            match agenticai_store::cancel(store.as_ref(), tenant, task, why).await {
-                Ok(_) => broker.poke(agenticai_broker::Poke::Ended(task)),
-                Err(error) => tracing::warn!(%task, %error, "a child of an ended task cannot be cancelled"),
+        }
+    }
+}
+
+async fn cancel_all(store: &dyn Store, broker: &dyn Broker, tasks: Vec<(TenantId, TaskId)>, why: &str) {
+    for (tenant, task) in tasks {
+        match agenticai_store::cancel(store, tenant, task, why).await {
+            Ok(outcome) => {
+                broker.poke(agenticai_broker::Poke::Ended(task));
+                if let CancelOutcome::Cancelled { seq, in_thread, .. } = outcome {
+                    broker.publish(task, Live::Appended { last_seq: seq });
+                    if in_thread {
+                        broker.hint();
+                    }
+                }
             }
+            Err(error) => tracing::warn!(%task, %error, why, "a task cannot be cancelled"),
         }
     }
 }

@@ -147,7 +147,7 @@ impl Worker {
             over.clone(),
         ));
         tokio::spawn(sweeps::wake(store.clone(), broker.clone(), over.clone()));
-        tokio::spawn(sweeps::cancel_orphans(store.clone(), broker.clone(), over.clone()));
+        tokio::spawn(sweeps::cancel_forgotten(store.clone(), broker.clone(), over.clone()));
         if !self.config.suspects_only {
             tokio::spawn(apart::watch(store.clone(), broker.clone(), self.apart.clone(), over.clone()));
         }

@@ -96,7 +96,7 @@ pub struct CreateSchedule {
 }
 
 /// A word of the API as an argument.
-fn one_of<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(super) fn one_of<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text))
         .map_err(|error| error.to_string())
 }

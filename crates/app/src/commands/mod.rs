@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod run;
 pub mod schedule;
 pub mod task;
+pub mod thread;
 pub mod up;
 
 use std::io::IsTerminal;
@@ -61,6 +62,7 @@ pub async fn perform(cli: Cli) -> Result {
         Command::Agent(args) => agent::perform(&context, args).await,
         Command::Task(args) => task::perform(&context, args).await,
         Command::Schedule(args) => schedule::perform(&context, args).await,
+        Command::Thread(args) => thread::perform(&context, args).await,
         Command::Config(crate::cli::Config::Show) => config::show(&context),
         Command::Config(_) | Command::Completions { .. } | Command::Doctor => Ok(crate::exit::Exit::Ok),
     }

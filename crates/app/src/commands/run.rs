@@ -84,6 +84,8 @@ async fn run(
         priority: None,
         timeout_seconds: None,
         metadata: serde_json::Map::new(),
+        thread: args.thread.clone(),
+        if_active: args.if_active,
     };
     let task: TaskView = client.post_once(Path::to(&["api", "v1", "tasks"]), &request).await?;
     let json = context.global.json;

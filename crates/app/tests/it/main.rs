@@ -14,4 +14,5 @@ mod proxy;
 mod run;
 mod schedules;
 mod secrets;
+mod threads;
 mod up;

@@ -99,7 +99,7 @@ fn check_name(name: &str, found: &mut Found) {
     }
 }
 
-/// Whether a text can name an agent or a schedule; the error says what can.
+/// Whether a text can name an agent, a schedule or a thread; the error says what can.
 pub(crate) fn check_plain_name(name: &str) -> Result<(), String> {
     let fits = (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')

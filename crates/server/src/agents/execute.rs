@@ -44,8 +44,18 @@ pub(crate) async fn execute_agent(
     headers: HeaderMap,
     ApiJson(body): ApiJson<ExecuteRequest>,
 ) -> ApiResult<Response> {
-    let ExecuteRequest { input, agent_version, priority, timeout_seconds, metadata } = body;
-    let task = CreateTaskRequest { agent: which, agent_version, input, priority, timeout_seconds, metadata };
+    let ExecuteRequest { input, agent_version, priority, timeout_seconds, metadata, thread, if_active } =
+        body;
+    let task = CreateTaskRequest {
+        agent: which,
+        agent_version,
+        input,
+        priority,
+        timeout_seconds,
+        metadata,
+        thread,
+        if_active,
+    };
     let accepted = api.create_task(who, task, key, traceparent(&headers)).await?.row();
     let id = accepted.head.id;
 

@@ -30,6 +30,8 @@ impl Api {
             priority: spec.priority,
             timeout_seconds: spec.timeout_seconds,
             metadata: spec.metadata.clone(),
+            thread: None,
+            if_active: None,
         };
         self.check(who.tenant, &task).await?;
         Ok((spec, rule, next))

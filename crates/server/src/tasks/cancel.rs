@@ -53,13 +53,16 @@ pub(crate) fn ended(id: TaskId, status: TaskStatus) -> ApiError {
 
 impl Api {
     /// Ends a task; answers how it has ended, which may be otherwise if it ended before.
-    async fn cancel(&self, tenant: TenantId, id: TaskId, why: &str) -> ApiResult<TaskStatus> {
+    pub async fn cancel(&self, tenant: TenantId, id: TaskId, why: &str) -> ApiResult<TaskStatus> {
         match agenticai_store::cancel(self.store.as_ref(), tenant, id, why).await? {
-            CancelOutcome::Cancelled { seq, parent } => {
+            CancelOutcome::Cancelled { seq, parent, in_thread } => {
                 self.broker.poke(Poke::Ended(id));
                 self.broker.publish(id, Live::Appended { last_seq: seq });
                 if let Some(parent) = parent {
                     self.wake(parent.task);
+                }
+                if in_thread {
+                    self.broker.hint();
                 }
                 Ok(TaskStatus::Cancelled)
             }
@@ -72,7 +75,8 @@ impl Api {
         }
     }
 
-    async fn cancel_children(&self, tenant: TenantId, id: TaskId) -> ApiResult<()> {
+    /// Cancels the children of a task that has ended, and theirs.
+    pub async fn cancel_children(&self, tenant: TenantId, id: TaskId) -> ApiResult<()> {
         let mut parents = vec![id];
         while let Some(parent) = parents.pop() {
             let open = vec![TaskStatus::Pending, TaskStatus::Running, TaskStatus::Waiting];

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::task::{DEFAULT_PRIORITY, NewTask};
-use agenticai_store::{CreateTask, CreateTaskOutcome, Idempotency, Principal, TaskRow};
+use agenticai_store::{CreateTask, CreateTaskOutcome, Idempotency, InThread, Principal, TaskRow};
 use agenticai_wire::{CreateTaskRequest, TaskView};
 
 use super::input;
@@ -22,6 +22,7 @@ use crate::auth::Auth;
 use crate::extract::{ApiJson, IdempotencyKey, traceparent};
 use crate::problem::{ApiError, ApiResult, IDEMPOTENCY_CONFLICT, MODEL_NOT_SERVED, PRICE_UNKNOWN};
 use crate::state::Api;
+use crate::threads;
 
 /// Ten years in seconds: more is a slip, and would overflow clocks.
 const LONGEST_TIMEOUT: u64 = 10 * 366 * 24 * 3600;
@@ -95,6 +96,7 @@ impl Api {
             Err(refused) => return self.accepted_before(who.tenant, idempotency).await?.ok_or(refused),
         };
 
+        let thread = self.thread_of(who, &body).await?;
         let limit_ms = agent.version.spec.limits.timeout_seconds.map(|seconds| seconds.saturating_mul(1000));
         let task = NewTask {
             id: TaskId(Uuid::now_v7()),
@@ -110,13 +112,24 @@ impl Api {
             created_by: Some(who.user),
             traceparent,
         };
-        match self.store.create_task(CreateTask { task, idempotency }).await? {
+        let outcome = self.store.create_task(CreateTask { task, idempotency, thread }).await?;
+        let committed = matches!(outcome, CreateTaskOutcome::Created(_) | CreateTaskOutcome::Existing(_));
+        if let Some(InThread { id, if_active }) = thread
+            && committed
+            && if_active.supersedes()
+        {
+            self.cancel_superseded(who.tenant, id).await;
+        }
+        match outcome {
             CreateTaskOutcome::Created(row) => {
                 self.broker.hint();
                 Ok(Accepted::Now(row, agent))
             }
             CreateTaskOutcome::Existing(row) => Ok(Accepted::Before(row)),
             CreateTaskOutcome::KeyConflict(task) => Err(key_conflict(task)),
+            CreateTaskOutcome::NoThread => Err(threads::unknown(body.thread.unwrap_or_default())),
+            CreateTaskOutcome::ThreadBusy(active) => Err(threads::busy(active)),
+            CreateTaskOutcome::ThreadFull => Err(threads::full()),
         }
     }
 
@@ -187,6 +200,7 @@ fn check_bounds(body: &CreateTaskRequest) -> ApiResult<Option<u64>> {
         let why = format!("has {} bytes as JSON, {METADATA_BYTES} are allowed", metadata.len());
         return Err(ApiError::invalid("metadata", why));
     }
+    threads::check_request(body)?;
     Ok(body.timeout_seconds.map(|seconds| seconds * 1000))
 }
 

@@ -31,6 +31,7 @@ impl Api {
             status,
             agent,
             parent: query.parse("parent")?,
+            thread: None,
             metadata: query.prefixed("metadata."),
         })
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
+use agenticai_domain::ids::TenantId;
+use agenticai_store::TaskFilter;
 use agenticai_wire::TaskPage;
 
 use super::view::row_view;
@@ -33,13 +35,25 @@ pub(crate) async fn list_tasks(
     mut query: Params,
 ) -> ApiResult<Json<TaskPage>> {
     let filter = api.task_filter(who.tenant, &mut query).await?;
-    let (limit, cursor) = (query.limit()?, query.take("cursor")?);
-    query.done()?;
-    let page = api.store.list_tasks(who.tenant, filter, cursor, limit).await.map_err(ApiError::from_list)?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in &page.items {
-        let agent = api.agent_of_task(who.tenant, row.head.agent, row.head.agent_version).await?;
-        items.push(row_view(row, &agent));
+    Ok(Json(api.task_page(who.tenant, filter, query).await?))
+}
+
+impl Api {
+    /// A page of the tasks that match a filter; what is left of the query says which page.
+    pub async fn task_page(
+        &self,
+        tenant: TenantId,
+        filter: TaskFilter,
+        mut query: Params,
+    ) -> ApiResult<TaskPage> {
+        let (limit, cursor) = (query.limit()?, query.take("cursor")?);
+        query.done()?;
+        let page = self.store.list_tasks(tenant, filter, cursor, limit).await.map_err(ApiError::from_list)?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for row in &page.items {
+            let agent = self.agent_of_task(tenant, row.head.agent, row.head.agent_version).await?;
+            items.push(row_view(row, &agent));
+        }
+        Ok(TaskPage { items, next_cursor: page.next_cursor })
     }
-    Ok(Json(TaskPage { items, next_cursor: page.next_cursor }))
 }

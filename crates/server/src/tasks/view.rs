@@ -3,7 +3,7 @@
 use agenticai_domain::task::End;
 use agenticai_domain::usage::Spend;
 use agenticai_store::TaskRow;
-use agenticai_wire::{TaskView, UsageView};
+use agenticai_wire::{TaskThreadView, TaskView, UsageView};
 
 use super::standing::Standing;
 use crate::agents::cache::Prepared;
@@ -46,6 +46,11 @@ pub(crate) fn row_view(row: &TaskRow, agent: &Prepared) -> TaskView {
         priority: row.head.priority,
         metadata: row.metadata.clone(),
         parent: row.head.parent.map(|parent| parent.task),
+        thread: row.thread.as_ref().map(|thread| TaskThreadView {
+            id: thread.id,
+            name: thread.name.clone(),
+            queue_place: thread.place,
+        }),
         created_at: rfc3339(row.head.created_at),
         started_at: row.started_at.map(rfc3339),
         completed_at: row.completed_at.map(rfc3339),

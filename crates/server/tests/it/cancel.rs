@@ -79,6 +79,6 @@ async fn child(server: &Server, parent: TaskId, depth: u32) -> TaskId {
         created_by: None,
         traceparent: None,
     };
-    server.store.create_task(CreateTask { task, idempotency: None }).await.unwrap();
+    server.store.create_task(CreateTask { task, idempotency: None, thread: None }).await.unwrap();
     id
 }

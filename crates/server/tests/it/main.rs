@@ -16,3 +16,4 @@ mod snapshot;
 mod sse;
 mod stream;
 mod tasks;
+mod threads;

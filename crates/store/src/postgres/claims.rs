@@ -194,9 +194,10 @@ impl PostgresStore {
         for row in &rows {
             let raw = RawTask::read(row)?;
             let ((num, inbox_seq), (tenant, id)) = (raw.place(), raw.id());
+            let in_thread = raw.in_thread();
             let Some(Given { epoch, last_seq }) = given.remove(&num) else { continue };
             match raw.load_head(&self.inner.payloads).await {
-                Ok(head) => claimed.push(Claimed { head, epoch, last_seq, inbox_seq }),
+                Ok(head) => claimed.push(Claimed { head, epoch, last_seq, inbox_seq, in_thread }),
                 Err(StoreError::Unreadable(why)) => {
                     tracing::error!(task = %id, %why, "the head of a task cannot be read; the task fails");
                     let error =

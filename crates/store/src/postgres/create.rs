@@ -17,13 +17,15 @@ use super::connection::Param;
 use super::pool::Pool;
 use super::rows::{RawTask, get};
 use super::store::Floor;
+use crate::status::if_active_number;
 use crate::tasks::new_row;
-use crate::{CreateTask, CreateTaskOutcome, Idempotency, Result, StoreError, TaskRow};
+use crate::{CreateTask, CreateTaskOutcome, Idempotency, InThread, Result, StoreError, TaskRow};
 
 /// A creation, ready to be written.
 pub(super) struct Creation {
     task: PreparedTask,
     idempotency: Option<Idempotency>,
+    thread: Option<InThread>,
 }
 
 /// What came of it.
@@ -31,11 +33,14 @@ pub(super) enum Created {
     New { agent_name: String, at: i64 },
     Existing(TaskId),
     Conflict(TaskId),
+    NoThread,
+    ThreadBusy(TaskId),
+    ThreadFull,
     Refused(String),
 }
 
 const SQL: &str = "SELECT idx, outcome, at, agent_name, existing, note FROM create_tasks(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 
 /// Commits batches of creations.
 pub(super) fn commit(pool: Pool, clock: Arc<Floor>) -> Commit<Creation, Created> {
@@ -62,11 +67,17 @@ async fn apart(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Cre
 async fn create(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Created>> {
     let (floor, format, expected) = (clock.get(), i16::from(WRITES_FORMAT), batch.len());
     let (mut keys, mut bodies) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
+    let (mut threads, mut if_active) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
     let tasks = TaskColumns::of(batch.iter().map(|creation| &creation.task));
-    for Creation { idempotency, .. } in batch {
+    for Creation { idempotency, thread, .. } in batch {
         keys.push(idempotency.as_ref().map(|i| i.key.as_bytes()));
         bodies.push(idempotency.as_ref().map(|i| i.body.as_slice()));
+        threads.push(thread.map(|thread| thread.id.0));
+        if_active.push(thread.map(|thread| if_active_number(thread.if_active)));
     }
+    // Where none belongs to a thread, the statement is spared looking.
+    let some = threads.iter().any(Option::is_some);
+    let (threads, if_active) = (some.then_some(threads), some.then_some(if_active));
     let mut params: Vec<Param<'_>> = vec![
         (&floor, Type::INT8),
         (&format, Type::INT2),
@@ -74,6 +85,7 @@ async fn create(pool: &Pool, clock: &Floor, batch: &[Creation]) -> Result<Vec<Cr
         (&bodies, Type::BYTEA_ARRAY),
     ];
     params.extend(tasks.params());
+    params.extend([(&threads as _, Type::UUID_ARRAY), (&if_active as _, Type::INT2_ARRAY)]);
     let rows = pool.rows(SQL, &params).await?;
     let mut outcomes: Vec<(i32, Created)> = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -93,19 +105,30 @@ fn outcome(row: &Row) -> Result<Created> {
         0 => Created::New { agent_name: get(row, 3)?, at: get(row, 2)? },
         1 => Created::Existing(existing()?),
         2 => Created::Conflict(existing()?),
+        4 => Created::NoThread,
+        5 => Created::ThreadBusy(existing()?),
+        6 => Created::ThreadFull,
         _ => Created::Refused(get(row, 5)?),
     })
 }
 
 pub(super) async fn create_task(store: &PostgresStore, create: CreateTask) -> Result<CreateTaskOutcome> {
-    let CreateTask { task, idempotency } = create;
-    let tenant = task.tenant;
+    let CreateTask { task, idempotency, thread } = create;
+    let (tenant, id) = (task.tenant, task.id);
     let prepared = PreparedTask::new(task.clone(), &store.inner.payloads).await?;
-    match store.inner.creations.commit(Creation { task: prepared, idempotency }).await? {
+    match store.inner.creations.commit(Creation { task: prepared, idempotency, thread }).await? {
+        // Its place is said by the thread's row.
+        Created::New { .. } if thread.is_some() => match store.read_task(tenant, id).await? {
+            Some(row) => Ok(CreateTaskOutcome::Created(Box::new(row))),
+            None => Err(StoreError::Unreadable(format!("the new task {id} is missing"))),
+        },
         Created::New { agent_name, at } => {
             Ok(CreateTaskOutcome::Created(Box::new(new_row(task, agent_name, at))))
         }
         Created::Conflict(id) => Ok(CreateTaskOutcome::KeyConflict(id)),
+        Created::NoThread => Ok(CreateTaskOutcome::NoThread),
+        Created::ThreadBusy(active) => Ok(CreateTaskOutcome::ThreadBusy(active)),
+        Created::ThreadFull => Ok(CreateTaskOutcome::ThreadFull),
         Created::Refused(why) => Err(StoreError::Refused(why)),
         Created::Existing(id) => match store.read_task(tenant, id).await? {
             Some(row) => Ok(CreateTaskOutcome::Existing(Box::new(row))),

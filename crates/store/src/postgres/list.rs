@@ -216,12 +216,39 @@ impl Query {
             let labels = self.bind(labels, Type::TEXT_ARRAY);
             shared.push_str(&format!(" AND m.labels @> {labels}"));
         }
+        let thread = filter.thread.map(|thread| self.bind(thread.0, Type::UUID));
         let agent = filter.agent.map(|agent| self.bind(agent.0, Type::UUID));
         let of_agent = agent.as_ref().map_or(String::new(), |agent| {
             format!(" AND m.agent = (SELECT num FROM agents WHERE id = {agent})")
         });
         let wanted = |status| filter.status.is_empty() || filter.status.contains(&status);
+        // Those of a thread are few and lie side by side, whatever they are doing.
+        if let Some(thread) = thread {
+            let statuses: Vec<i16> =
+                TaskStatus::ALL.into_iter().filter(|s| wanted(*s)).map(status_number).collect();
+            let statuses = self.bind(statuses, Type::INT2_ARRAY);
+            return vec![Source {
+                from: "tasks m LEFT JOIN held q ON q.id = m.id AND m.status = 0".to_owned(),
+                condition: format!(
+                    "m.thread = (SELECT num FROM threads WHERE id = {thread}) AND m.tenant = {tenant}
+                     AND CASE WHEN q.id IS NOT NULL THEN 1::smallint ELSE m.status END = ANY ({statuses}){shared}{of_agent}"
+                ),
+                by_agent: false,
+            }];
+        }
         let mut sources = Vec::new();
+        if wanted(TaskStatus::Pending) {
+            // The active one of a thread is ready or held.
+            sources.push(Source {
+                from: "threads q CROSS JOIN LATERAL unnest(array_remove(q.queue || q.superseded, q.active)) AS w (task)
+                       JOIN tasks m ON m.num = w.task"
+                    .to_owned(),
+                condition: format!(
+                    "q.tenant = {tenant} AND (q.queue <> '{{}}' OR q.superseded <> '{{}}') AND m.status = 0{shared}{of_agent}"
+                ),
+                by_agent: false,
+            });
+        }
         for (status, table) in [(TaskStatus::Pending, "ready"), (TaskStatus::Running, "held")] {
             if wanted(status) {
                 sources.push(Source {

@@ -30,6 +30,7 @@ mod rows;
 mod schedules;
 pub mod schema;
 mod store;
+mod threads;
 mod tls;
 
 pub use connection::{Connection, Driver, Param, connect};

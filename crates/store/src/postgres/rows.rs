@@ -3,13 +3,13 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use agenticai_domain::ids::{AgentId, TaskId, TenantId, UserId};
+use agenticai_domain::ids::{AgentId, TaskId, TenantId, ThreadId, UserId};
 use agenticai_domain::task::{Parent, TaskHead, TaskInput, TaskStatus};
 use agenticai_domain::usage::{NanoUsd, Spend, Usage};
 
 use crate::payload::Payloads;
 use crate::status::status_of;
-use crate::{Result, StoreError, TaskRow};
+use crate::{Result, StoreError, TaskRow, TaskThread};
 
 /// `workers.state`.
 pub(super) const ALIVE: i16 = 0;
@@ -96,16 +96,18 @@ impl RawTask {
                CASE WHEN h.id IS NOT NULL THEN 1::smallint ELSE t.status END,
                t.last_seq, coalesce(h.started_at, r.started_at, t.started_at), t.completed_at,
                t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.cost,
-               t.metadata, t.input, t.waiting_for, t.outcome, t.inbox_seq, t.num";
+               t.metadata, t.input, t.waiting_for, t.outcome, t.inbox_seq, t.num,
+               th.id, th.name, array_position(th.queue, t.num)";
 
     /// How many columns that is.
-    pub(super) const WIDTH: usize = 28;
+    pub(super) const WIDTH: usize = 31;
 
     /// What `tasks t` is joined with.
     pub(super) const JOINS: &'static str = "
         JOIN tenants n ON n.num = t.tenant
         JOIN agents a ON a.num = t.agent
         LEFT JOIN tasks p ON p.num = t.parent
+        LEFT JOIN threads th ON th.num = t.thread
         LEFT JOIN held h ON h.id = t.id AND t.status = 0
         LEFT JOIN ready r ON r.task = t.num AND t.status = 0";
 
@@ -122,6 +124,14 @@ impl RawTask {
             Some(text) => {
                 serde_json::from_str(text).map_err(|error| StoreError::Unreadable(error.to_string()))?
             }
+        };
+        let thread = match get::<Option<Uuid>>(row, 28)? {
+            None => None,
+            Some(id) => Some(TaskThread {
+                id: ThreadId(id),
+                name: get(row, 29)?,
+                place: get::<Option<i32>>(row, 30)?.and_then(|place| u32::try_from(place).ok()),
+            }),
         };
         Ok(Self {
             row: TaskRow {
@@ -146,6 +156,7 @@ impl RawTask {
                 end: None,
                 spend: spend(row, 17)?,
                 metadata,
+                thread,
                 last_seq: count(row, 14)?,
                 started_at: get(row, 15)?,
                 completed_at: get(row, 16)?,
@@ -161,6 +172,11 @@ impl RawTask {
     /// Its number, and how many messages its inbox has.
     pub(super) fn place(&self) -> (i64, u64) {
         (self.num, self.inbox_seq)
+    }
+
+    /// Whether it belongs to a thread.
+    pub(super) fn in_thread(&self) -> bool {
+        self.row.thread.is_some()
     }
 
     /// Its name, which is readable whatever its payloads are.

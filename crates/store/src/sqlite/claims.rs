@@ -90,6 +90,7 @@ async fn heads(store: &SqliteStore, given: Vec<Given>) -> Result<Vec<Claimed>> {
         .await?;
     let mut claimed = Vec::with_capacity(given.len());
     for (given, raw) in given.into_iter().zip(raw) {
+        let in_thread = raw.as_ref().is_ok_and(RawTask::in_thread);
         let head = match raw {
             Ok(raw) => raw.load_head(&store.inner.payloads).await,
             Err(error) => Err(error),
@@ -97,7 +98,7 @@ async fn heads(store: &SqliteStore, given: Vec<Given>) -> Result<Vec<Claimed>> {
         match head {
             Ok(head) => {
                 let Given { epoch, last_seq, inbox_seq, .. } = given;
-                claimed.push(Claimed { head, epoch, last_seq, inbox_seq });
+                claimed.push(Claimed { head, epoch, last_seq, inbox_seq, in_thread });
             }
             Err(StoreError::Unreadable(why)) => {
                 tracing::error!(task = %given.id, %why, "the head of a task cannot be read; the task fails");

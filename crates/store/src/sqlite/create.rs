@@ -8,11 +8,12 @@ use agenticai_domain::task::NewTask;
 
 use super::SqliteStore;
 use super::rows::{self, PENDING, PRIORITY_MS};
+use super::threads::{self, Refusal};
 use super::transaction::Tx;
 use super::writer::Lane;
 use crate::payload::Payloads;
 use crate::tasks::{deadline, new_row};
-use crate::{CreateTask, CreateTaskOutcome, Idempotency, Result, StoreError, TaskRow};
+use crate::{CreateTask, CreateTaskOutcome, Idempotency, InThread, Result, StoreError, TaskRow};
 
 /// A task whose payloads are ready to be written.
 pub(super) struct PreparedTask {
@@ -26,6 +27,7 @@ enum Created {
     New { agent_name: String, at: i64 },
     Existing(TaskId),
     Conflict(TaskId),
+    ByThread(Refusal),
 }
 
 impl PreparedTask {
@@ -48,19 +50,29 @@ impl PreparedTask {
 }
 
 pub(super) async fn create_task(store: &SqliteStore, create: CreateTask) -> Result<CreateTaskOutcome> {
-    let CreateTask { task, idempotency } = create;
-    let tenant = task.tenant;
+    let CreateTask { task, idempotency, thread } = create;
+    let (tenant, id) = (task.tenant, task.id);
     let prepared = PreparedTask::new(task.clone(), &store.inner.payloads).await?;
     let created = store
         .inner
         .writer
-        .call(Lane::Create, prepared.bytes(), move |tx| create_in(tx, &prepared, idempotency.as_ref()))
+        .call(Lane::Create, prepared.bytes(), move |tx| {
+            create_in(tx, &prepared, idempotency.as_ref(), thread)
+        })
         .await?;
     match created {
+        // Its place is said by its thread.
+        Created::New { .. } if thread.is_some() => match store.read_task(tenant, id).await? {
+            Some(row) => Ok(CreateTaskOutcome::Created(Box::new(row))),
+            None => Err(StoreError::Unreadable(format!("the new task {id} is missing"))),
+        },
         Created::New { agent_name, at } => {
             Ok(CreateTaskOutcome::Created(Box::new(new_row(task, agent_name, at))))
         }
         Created::Conflict(id) => Ok(CreateTaskOutcome::KeyConflict(id)),
+        Created::ByThread(Refusal::NoThread) => Ok(CreateTaskOutcome::NoThread),
+        Created::ByThread(Refusal::Busy(active)) => Ok(CreateTaskOutcome::ThreadBusy(active)),
+        Created::ByThread(Refusal::Full) => Ok(CreateTaskOutcome::ThreadFull),
         Created::Existing(id) => match store.read_task(tenant, id).await? {
             Some(row) => Ok(CreateTaskOutcome::Existing(Box::new(row))),
             None => Err(StoreError::Unreadable(format!("the task {id} of an idempotency key is missing"))),
@@ -94,7 +106,12 @@ pub(super) async fn task_by_key(
     }
 }
 
-fn create_in(tx: &Tx<'_>, task: &PreparedTask, idempotency: Option<&Idempotency>) -> Result<Created> {
+fn create_in(
+    tx: &Tx<'_>,
+    task: &PreparedTask,
+    idempotency: Option<&Idempotency>,
+    thread: Option<InThread>,
+) -> Result<Created> {
     let tenant = tenant_number(tx, task.new.tenant)?;
     if let Some(idempotency) = idempotency {
         let winner = tx.row(
@@ -106,8 +123,19 @@ fn create_in(tx: &Tx<'_>, task: &PreparedTask, idempotency: Option<&Idempotency>
             return Ok(if body == idempotency.body { Created::Existing(id) } else { Created::Conflict(id) });
         }
     }
+    let thread = match thread {
+        None => None,
+        Some(_) if is_there(tx, tenant, task.new.id)? => return Ok(Created::Existing(task.new.id)),
+        Some(wanted) => match threads::stand(tx, tenant, wanted)? {
+            Ok(thread) => Some(thread),
+            Err(refusal) => return Ok(Created::ByThread(refusal)),
+        },
+    };
     match insert(tx, tenant, task)? {
         Some((num, agent_name)) => {
+            if let Some(thread) = thread {
+                threads::join(tx, &thread, num)?;
+            }
             if let Some(idempotency) = idempotency {
                 tx.execute(
                     "INSERT INTO idempotency (tenant, key, body, task) VALUES (?1, ?2, ?3, ?4)",
@@ -119,6 +147,15 @@ fn create_in(tx: &Tx<'_>, task: &PreparedTask, idempotency: Option<&Idempotency>
         // The creator chose the id: the same id is the same request, sent again.
         None => Ok(Created::Existing(task.new.id)),
     }
+}
+
+fn is_there(tx: &Tx<'_>, tenant: i64, id: TaskId) -> Result<bool> {
+    let found = tx.row(
+        "SELECT 1 FROM tasks WHERE id = ?1 AND tenant = ?2",
+        params![id.0.as_bytes(), tenant],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
 }
 
 /// Creates a child with a run. Its id is derived from the step, so one that is there is the same child.
@@ -200,7 +237,7 @@ fn insert(tx: &Tx<'_>, tenant: i64, task: &PreparedTask) -> Result<Option<(i64, 
     Ok(Some((num, agent_name)))
 }
 
-fn tenant_number(tx: &Tx<'_>, tenant: TenantId) -> Result<i64> {
+pub(super) fn tenant_number(tx: &Tx<'_>, tenant: TenantId) -> Result<i64> {
     tx.row("SELECT num FROM tenants WHERE id = ?1", [tenant.0.as_bytes()], |row| row.get(0))?
         .ok_or_else(|| StoreError::Refused(format!("there is no tenant {tenant}")))
 }

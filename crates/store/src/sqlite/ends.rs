@@ -10,7 +10,7 @@ use agenticai_domain::usage::Spend;
 use super::rows::{self, number, status, status_number};
 use super::transaction::Tx;
 use super::writer::Lane;
-use super::{SqliteStore, inbox};
+use super::{SqliteStore, inbox, threads};
 use crate::{EndOutcome, Result};
 
 /// An end whose payload is ready to be written.
@@ -20,14 +20,15 @@ pub(super) struct Ending {
     pub(super) spend: Spend,
 }
 
-/// Writes a terminal state and tells the parent. The caller has checked that there is none yet.
+/// Writes a terminal state, tells the parent and gives the next task of the thread its turn. The caller has checked that there is none yet.
 pub(super) fn end(tx: &Tx<'_>, num: i64, last_seq: u64, ending: &Ending) -> Result<()> {
     let [input, output, cached, reasoning, cost] = rows::spend_columns(&ending.spend)?;
-    tx.execute(
+    let thread = tx.row(
         "UPDATE tasks SET status = ?2, owner = NULL, last_seq = ?3, outcome = ?4, completed_at = ?5, ready_due = NULL,
              wake_at = NULL, waiting_for = NULL, input_tokens = ?6, output_tokens = ?7, cached_tokens = ?8,
-             reasoning_tokens = ?9, cost = ?10
-         WHERE num = ?1",
+             reasoning_tokens = ?9, cost = ?10, thread_place = NULL, superseded = 0
+         WHERE num = ?1
+         RETURNING thread",
         params![
             num,
             status_number(ending.status),
@@ -40,8 +41,13 @@ pub(super) fn end(tx: &Tx<'_>, num: i64, last_seq: u64, ending: &Ending) -> Resu
             reasoning,
             cost
         ],
+        |row| row.get::<_, Option<i64>>(0),
     )?;
-    inbox::tell_parent(tx, num)
+    inbox::tell_parent(tx, num)?;
+    match thread.flatten() {
+        None => Ok(()),
+        Some(thread) => threads::leave(tx, thread, num),
+    }
 }
 
 /// See [`crate::Tasks::end_task`].

@@ -196,6 +196,12 @@ fn matching(tenant: TenantId, filter: &TaskFilter, status: TaskStatus, columns: 
     if let Some(parent) = filter.parent {
         sql.push_str(&format!(" AND m.parent = (SELECT num FROM tasks WHERE id = {})", bind(blob(parent.0))));
     }
+    if let Some(thread) = filter.thread {
+        sql.push_str(&format!(
+            " AND m.thread = (SELECT num FROM threads WHERE id = {})",
+            bind(blob(thread.0))
+        ));
+    }
     for (key, value) in &filter.metadata {
         // A walk over the members, not a path: a key may hold whatever a path gives a meaning to.
         sql.push_str(&format!(

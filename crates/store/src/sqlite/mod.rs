@@ -31,6 +31,7 @@ mod schedules;
 mod schema;
 mod stats;
 mod store;
+mod threads;
 mod transaction;
 mod writer;
 

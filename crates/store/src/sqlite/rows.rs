@@ -4,12 +4,12 @@ use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Row, ToSql};
 use uuid::Uuid;
 
-use agenticai_domain::ids::{AgentId, TaskId, TenantId, UserId};
+use agenticai_domain::ids::{AgentId, TaskId, TenantId, ThreadId, UserId};
 use agenticai_domain::task::{Parent, TaskHead, TaskStatus};
 use agenticai_domain::usage::{NanoUsd, Spend, Usage};
 
 use crate::payload::Payloads;
-use crate::{Result, StoreError, TaskRow};
+use crate::{Result, StoreError, TaskRow, TaskThread};
 
 /// `tasks.status`.
 pub(super) const PENDING: i64 = 0;
@@ -99,12 +99,16 @@ impl RawTask {
         SELECT t.id, n.id, a.id, a.name, t.agent_version, t.priority, t.created_at, t.deadline_at,
                p.id, t.parent_step, t.depth, t.created_by, t.traceparent, t.status, t.last_seq, t.started_at,
                t.completed_at, t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.cost,
-               i.metadata, i.input, t.waiting_for, t.outcome
+               i.metadata, i.input, t.waiting_for, t.outcome, h.id, h.name,
+               CASE WHEN t.thread_place IS NOT NULL THEN (
+                   SELECT count(*) FROM tasks q
+                   WHERE q.thread = t.thread AND q.thread_place IS NOT NULL AND q.thread_place <= t.thread_place) END
         FROM tasks t
         JOIN tenants n ON n.num = t.tenant
         JOIN agents a ON a.num = t.agent
         JOIN task_inputs i ON i.task = t.num
-        LEFT JOIN tasks p ON p.num = t.parent";
+        LEFT JOIN tasks p ON p.num = t.parent
+        LEFT JOIN threads h ON h.num = t.thread";
 
     /// Reads a row of [`Self::SELECT`].
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -121,6 +125,10 @@ impl RawTask {
         let metadata = match row.get_ref(22)?.as_str_or_null().map_err(|e| text_failed(22, Box::new(e)))? {
             None => serde_json::Map::new(),
             Some(text) => serde_json::from_str(text).map_err(|e| text_failed(22, Box::new(e)))?,
+        };
+        let thread = match optional_id(row, 26)? {
+            None => None,
+            Some(id) => Some(TaskThread { id: ThreadId(id), name: row.get(27)?, place: row.get(28)? }),
         };
         Ok(Self {
             row: TaskRow {
@@ -145,6 +153,7 @@ impl RawTask {
                 end: None,
                 spend: spend(row, 17)?,
                 metadata,
+                thread,
                 last_seq: count(row, 14)?,
                 started_at: row.get(15)?,
                 completed_at: row.get(16)?,
@@ -153,6 +162,11 @@ impl RawTask {
             waiting_for: row.get(24)?,
             outcome: row.get(25)?,
         })
+    }
+
+    /// Whether it belongs to a thread.
+    pub(super) fn in_thread(&self) -> bool {
+        self.row.thread.is_some()
     }
 
     /// Opens the payloads.

@@ -40,7 +40,7 @@ async fn writes_until_it_is_killed() {
                 println!("\ncommitted {} {seq}", claimed.head.id);
                 let task = new_task(claimed.head.tenant, claimed.head.agent);
                 let id = task.id;
-                store.create_task(CreateTask { task, idempotency: None }).await.unwrap();
+                store.create_task(CreateTask { task, idempotency: None, thread: None }).await.unwrap();
                 println!("\ncreated {id}");
             }
         }));

@@ -26,7 +26,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
         // Both in one batch, so that the append's failure has a neighbour.
         let (append, create) = tokio::join!(
             lab.store.append(worker, vec![next]),
-            lab.store.create_task(CreateTask { task, idempotency: None }),
+            lab.store.create_task(CreateTask { task, idempotency: None, thread: None }),
         );
         let there = lab.store.task(lab.tenant, id).await.unwrap().is_some();
         assert_eq!(create.is_ok(), there, "{create:?}");
@@ -49,7 +49,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     let reread = store.read_journal(lab.tenant, claimed.head.id, 0, 1_000).await.unwrap();
     assert_eq!(reread, journal);
     assert!(reread.iter().enumerate().all(|(i, e)| content(&e.entry).starts_with(&format!("{i} "))));
-    let create = CreateTask { task: lab.new_task(), idempotency: None };
+    let create = CreateTask { task: lab.new_task(), idempotency: None, thread: None };
     store.create_task(create).await.unwrap();
     store.close().await.unwrap();
     let conn = rusqlite::Connection::open(path.join("agenticai.db")).unwrap();

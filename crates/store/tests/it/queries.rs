@@ -66,7 +66,9 @@ async fn commands_share_commits() {
     let creations: Vec<_> = (0..300)
         .map(|_| {
             let (store, task) = (lab.store.clone(), lab.new_task());
-            tokio::spawn(async move { store.create_task(CreateTask { task, idempotency: None }).await })
+            tokio::spawn(async move {
+                store.create_task(CreateTask { task, idempotency: None, thread: None }).await
+            })
         })
         .collect();
     for creation in creations {

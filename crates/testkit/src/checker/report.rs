@@ -55,7 +55,7 @@ pub enum Rule {
 
 impl Rule {
     /// The number of the invariant in the engine's rules that this is a part of. 10 is about budgets and 12 about
-    /// threads, of which there are none yet.
+    /// threads, in which the fault runs create no tasks yet.
     pub fn invariant(self) -> u8 {
         match self {
             Self::AcceptedIsKept | Self::TasksEnd | Self::KeyNamesOneTask => 1,

@@ -9,6 +9,7 @@ use agenticai_domain::ids::{ScheduleId, TaskId, TenantId};
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
 use agenticai_domain::schedule::{Firing, FiringState};
 use agenticai_domain::task::End;
+use agenticai_domain::thread::IfActive;
 use agenticai_domain::usage::Spend;
 use agenticai_store::*;
 
@@ -83,7 +84,7 @@ impl Broken {
             }
             Fault::ChildrenApart => {
                 for task in run.children.drain(..) {
-                    self.sound.create_task(CreateTask { task, idempotency: None }).await?;
+                    self.sound.create_task(CreateTask { task, idempotency: None, thread: None }).await?;
                 }
             }
             Fault::ResendForgotten => run.run = self.number(),
@@ -121,6 +122,11 @@ impl Front for Broken {
         self.seen().tenants.insert(new.task.id, new.task.tenant);
         if self.fault == Fault::KeysIgnored {
             new.idempotency = None;
+        }
+        match (self.fault, &mut new.thread) {
+            (Fault::ThreadForgotten, thread) => *thread = None,
+            (Fault::InterruptQueued, Some(thread)) => thread.if_active = IfActive::Queue,
+            _ => {}
         }
         self.sound.create_task(new).await
     }
@@ -190,6 +196,12 @@ impl Front for Broken {
         }
         self.sound.deliver(tenant, id, dedupe, body).await
     }
+    async fn superseded(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
+        match self.fault {
+            Fault::SupersededForgotten => Ok(Vec::new()),
+            _ => self.sound.superseded(limit).await,
+        }
+    }
     async fn mark_dead(&self, worker: WorkerId, beats: i64) -> Result<bool> {
         match self.fault {
             Fault::DeathNotWritten => Ok(true),
@@ -243,7 +255,7 @@ impl Front for Broken {
         let firings = self.sound.firings(tenant, schedule, 1_000).await?;
         let waiting = firings.into_iter().find(|known| known.task == firing.id);
         let (Some(mut started), Ok(task)) = (waiting, firing.task) else { return Ok(None) };
-        self.sound.create_task(CreateTask { task, idempotency: None }).await?;
+        self.sound.create_task(CreateTask { task, idempotency: None, thread: None }).await?;
         started.state = FiringState::Created;
         Ok(Some(started))
     }

@@ -77,7 +77,9 @@ pub async fn ten_creators_with_one_key_make_one_task(lab: Lab) {
     let creators = (0..10).map(|_| {
         let (store, task) = (lab.store.clone(), lab.new_task());
         let idempotency = Some(agenticai_store::Idempotency { key: "one".to_owned(), body: [1; 32] });
-        tokio::spawn(async move { store.create_task(CreateTask { task, idempotency }).await.unwrap() })
+        tokio::spawn(async move {
+            store.create_task(CreateTask { task, idempotency, thread: None }).await.unwrap()
+        })
     });
     let (mut created, mut ids) = (0, Vec::new());
     for creator in creators.collect::<Vec<_>>() {
@@ -154,12 +156,16 @@ pub async fn a_key_finds_its_task(lab: Lab) {
 pub async fn the_same_id_is_the_same_task(lab: Lab) {
     let task = lab.new_task();
     lab.create(task.clone()).await;
-    let again = lab.store.create_task(CreateTask { task: task.clone(), idempotency: None }).await.unwrap();
+    let again = lab
+        .store
+        .create_task(CreateTask { task: task.clone(), idempotency: None, thread: None })
+        .await
+        .unwrap();
     assert!(matches!(again, CreateTaskOutcome::Existing(row) if row.head.id == task.id));
     let (other, agent) = lab.other_tenant().await;
     let mut stolen = new_task(other, agent);
     stolen.id = task.id;
-    let refused = lab.store.create_task(CreateTask { task: stolen, idempotency: None }).await;
+    let refused = lab.store.create_task(CreateTask { task: stolen, idempotency: None, thread: None }).await;
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
     assert_eq!(lab.store.task(other, task.id).await.unwrap(), None);
 }
@@ -173,7 +179,7 @@ pub async fn unknown_agents_and_tenants_are_refused(lab: Lab) {
     tasks[2].tenant = TenantId(Uuid::new_v4());
     tasks[3].agent = theirs;
     for task in tasks {
-        let outcome = lab.store.create_task(CreateTask { task, idempotency: None }).await;
+        let outcome = lab.store.create_task(CreateTask { task, idempotency: None, thread: None }).await;
         assert!(matches!(outcome, Err(StoreError::Refused(_))), "{outcome:?}");
     }
 }
@@ -185,7 +191,9 @@ pub async fn a_refused_creation_leaves_its_neighbours_alone(lab: Lab) {
         if i % 4 == 0 {
             task.agent_version = 99;
         }
-        tokio::spawn(async move { store.create_task(CreateTask { task, idempotency: None }).await })
+        tokio::spawn(
+            async move { store.create_task(CreateTask { task, idempotency: None, thread: None }).await },
+        )
     });
     let mut refused = 0;
     for creation in creations.collect::<Vec<_>>() {

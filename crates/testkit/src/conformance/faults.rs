@@ -52,11 +52,17 @@ pub enum Fault {
     StaleFiring,
     /// A waiting firing is taken for one that nothing is in the way of.
     OverlapIgnored,
+    /// Tasks are created beside their threads.
+    ThreadForgotten,
+    /// A task that interrupts waits like any other.
+    InterruptQueued,
+    /// Nobody is told which tasks gave way to newer ones.
+    SupersededForgotten,
 }
 
 impl Fault {
     /// Every fault, with cases that must find it.
-    pub const ALL: [(Self, &[&str]); 17] = [
+    pub const ALL: [(Self, &[&str]); 20] = [
         (Self::EpochIgnored, &["fencing::a_stale_epoch_is_fenced", "fencing::a_released_task_is_fenced"]),
         (Self::DeathNotWritten, &["fencing::a_dead_worker_cannot_append", "leases::death_is_final"]),
         (Self::InboxNotChecked, &["waiting::a_signal_between_look_and_wait_refuses_the_wait"]),
@@ -95,6 +101,19 @@ impl Fault {
                 "firings::replace_waits_for_the_old_task",
                 "firings::a_paused_schedule_starts_nothing",
             ],
+        ),
+        (
+            Self::ThreadForgotten,
+            &[
+                "threads::tasks_of_a_thread_take_turns",
+                "threads::concurrent_creators_form_one_queue",
+                "threads::reject_creates_nothing_while_one_is_active",
+            ],
+        ),
+        (Self::InterruptQueued, &["threads::interrupt_goes_before_the_queue"]),
+        (
+            Self::SupersededForgotten,
+            &["threads::a_forgotten_cancel_is_found", "threads::replace_clears_the_queue"],
         ),
     ];
 }

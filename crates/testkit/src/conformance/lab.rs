@@ -58,7 +58,7 @@ impl Lab {
 
     /// Creates a task.
     pub async fn create(&self, task: NewTask) -> TaskRow {
-        match self.store.create_task(CreateTask { task, idempotency: None }).await.unwrap() {
+        match self.store.create_task(CreateTask { task, idempotency: None, thread: None }).await.unwrap() {
             CreateTaskOutcome::Created(row) => *row,
             other => panic!("a new task was not created: {other:?}"),
         }
@@ -67,7 +67,7 @@ impl Lab {
     /// Creates a task under a key.
     pub async fn create_with_key(&self, task: NewTask, key: &str, body: u8) -> CreateTaskOutcome {
         let idempotency = Some(Idempotency { key: key.to_owned(), body: [body; 32] });
-        self.store.create_task(CreateTask { task, idempotency }).await.unwrap()
+        self.store.create_task(CreateTask { task, idempotency, thread: None }).await.unwrap()
     }
 
     /// A task as it stands.

@@ -28,6 +28,7 @@ pub mod leases;
 pub mod lists;
 pub mod payloads;
 pub mod schedules;
+pub mod threads;
 pub mod waiting;
 
 use std::pin::Pin;
@@ -194,6 +195,26 @@ macro_rules! conformance_cases {
                 schedules_are_paged_by_name
                 a_deleted_schedule_leaves_its_tasks
                 due_schedules_are_found
+            }
+            threads {
+                a_thread_reads_back
+                threads_are_paged
+                tasks_of_a_thread_take_turns
+                a_turn_lasts_until_the_end
+                a_cancel_hands_the_thread_on_once
+                ends_and_cancels_of_one_thread_meet
+                a_queued_task_can_be_cancelled
+                reject_creates_nothing_while_one_is_active
+                interrupt_goes_before_the_queue
+                replace_clears_the_queue
+                a_forgotten_cancel_is_found
+                concurrent_creators_form_one_queue
+                concurrent_rejects_let_one_in
+                a_repeated_request_joins_once
+                a_full_thread_takes_no_more
+                a_busy_thread_is_not_deleted
+                queued_tasks_are_listed
+                threads_belong_to_their_tenant
             }
             firings {
                 firing_creates_a_task_and_moves_on

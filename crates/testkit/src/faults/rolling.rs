@@ -138,5 +138,7 @@ fn request(number: u64, rng: &mut Rng) -> CreateTaskRequest {
         priority: None,
         timeout_seconds: None,
         metadata: serde_json::Map::new(),
+        thread: None,
+        if_active: None,
     }
 }

@@ -117,6 +117,8 @@ async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
         priority: None,
         timeout_seconds: None,
         metadata: serde_json::Map::new(),
+        thread: None,
+        if_active: None,
     };
     loop {
         match api.create_task(&request, &planned.key).await {

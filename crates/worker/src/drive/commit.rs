@@ -37,8 +37,9 @@ impl Driver {
             children: run.children,
             then,
         };
-        let hint =
-            !append.children.is_empty() || (self.head.parent.is_some() && matches!(run.after, After::End(_)));
+        // A parent may be ready now, or the next task of a thread.
+        let others = self.head.parent.is_some() || self.in_thread;
+        let hint = !append.children.is_empty() || (others && matches!(run.after, After::End(_)));
         let appender = self.shared.appender.clone();
         let mut appending = std::pin::pin!(appender.append(append));
         // Calls in flight go on while the commit is under way.

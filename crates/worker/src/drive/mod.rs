@@ -86,6 +86,7 @@ pub struct Driver {
     shared: Arc<Shared>,
     slot: Arc<Slot>,
     head: TaskHead,
+    in_thread: bool,
     epoch: u32,
     agent: Arc<Agent>,
     state: State,
@@ -104,7 +105,7 @@ pub struct Driver {
 impl Driver {
     /// Reads what is needed to go on with a claimed task.
     pub async fn open(shared: Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) -> Result<Self, DriveError> {
-        let Claimed { head, epoch, last_seq, inbox_seq } = claimed;
+        let Claimed { head, epoch, last_seq, inbox_seq, in_thread } = claimed;
         let agent = match shared.agents.get(shared.store.as_ref(), &head).await {
             Ok(agent) => agent,
             Err(AgentError::Store(error)) => return Err(error.into()),
@@ -115,6 +116,7 @@ impl Driver {
             shared,
             slot,
             head,
+            in_thread,
             epoch,
             agent,
             state,

@@ -206,8 +206,10 @@ impl Bench {
             created_by: None,
             traceparent: None,
         };
-        let created =
-            agenticai_store::Tasks::create_task(&self.store, CreateTask { task, idempotency: None });
+        let created = agenticai_store::Tasks::create_task(
+            &self.store,
+            CreateTask { task, idempotency: None, thread: None },
+        );
         let CreateTaskOutcome::Created(row) = created.await.unwrap() else { panic!("it was there before") };
         self.broker.hint();
         row.head.id

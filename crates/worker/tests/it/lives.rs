@@ -71,7 +71,7 @@ async fn a_cancel_aborts_a_model_call() {
     let task = bench.submit().await;
     eventually("the model is asked", || performer.open.load(Ordering::SeqCst) == 1).await;
     let cancelled = cancel(&bench.store, bench.tenant, task, "a test says so").await.unwrap();
-    assert!(matches!(cancelled, CancelOutcome::Cancelled { seq: 1, parent: None }), "{cancelled:?}");
+    assert!(matches!(cancelled, CancelOutcome::Cancelled { seq: 1, parent: None, .. }), "{cancelled:?}");
     bench.broker.poke(Poke::Ended(task));
     eventually("the call is aborted", || performer.open.load(Ordering::SeqCst) == 0).await;
     let row = bench.row(task).await;

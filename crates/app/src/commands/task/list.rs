@@ -63,11 +63,14 @@ pub async fn perform(context: &Context, client: &Client, filter: &Filter) -> Res
     Ok(Exit::Ok)
 }
 
-/// The status, with what a waiting task waits for.
-fn status(task: &TaskView) -> String {
+/// The status, with what a waiting task waits for, or the place of one that waits for its turn.
+pub fn status(task: &TaskView) -> String {
     let kinds = task.waiting_for.iter().filter_map(|wait| serde_json::to_value(wait.kind).ok());
     let kinds: Vec<String> = kinds.filter_map(|kind| kind.as_str().map(str::to_owned)).collect();
-    if kinds.is_empty() {
+    let place = task.thread.as_ref().and_then(|thread| thread.queue_place);
+    if let Some(place) = place {
+        format!("{} (place {place} in its thread)", task.status.as_str())
+    } else if kinds.is_empty() {
         task.status.as_str().to_owned()
     } else {
         format!("{} ({})", task.status.as_str(), kinds.join(", "))

@@ -5,7 +5,7 @@ mod list;
 mod show;
 mod watch;
 
-pub use list::input;
+pub use list::{input, status};
 
 use super::Context;
 use crate::cli::Task;

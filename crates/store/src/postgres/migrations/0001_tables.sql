@@ -80,6 +80,8 @@ CREATE TABLE tasks (
     deadline_at        bigint,
     parent             bigint,
     parent_step        text,
+    -- The thread that it belongs to; its row says whose turn it is.
+    thread             bigint,
     created_by         uuid,
     traceparent        text,
     inbox_seq          bigint NOT NULL DEFAULT 0,
@@ -112,8 +114,32 @@ CREATE INDEX tasks_by_label ON tasks USING gin (labels) WHERE labels IS NOT NULL
 CREATE INDEX tasks_timers ON tasks (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX tasks_waiting ON tasks (agent, num) WHERE waiting_for IS NOT NULL;
 CREATE INDEX tasks_by_parent ON tasks (parent) WHERE parent IS NOT NULL;
+CREATE INDEX tasks_by_thread ON tasks (thread, num) WHERE thread IS NOT NULL;
 -- Tasks lie in the order of their creation, so a summary of pages is enough.
 CREATE INDEX tasks_by_bucket ON tasks USING brin (bucket) WITH (pages_per_range = 32, autosummarize = on);
+
+-- Conversations. Whose turn it is and who comes next stands in the row itself, which everybody locks who changes it: a
+-- table beside it would be read by a snapshot that is older than the lock. A task that waits for its turn is in no other
+-- place: neither ready nor held.
+CREATE TABLE threads (
+    num         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id          uuid NOT NULL UNIQUE,
+    tenant      bigint NOT NULL,
+    name        text,
+    created_by  uuid,
+    created_at  bigint NOT NULL,
+    -- The task that is ready, held or waiting.
+    active      bigint,
+    -- Those that wait for their turn, in order.
+    queue       bigint[] NOT NULL DEFAULT '{}',
+    -- Those that gave way to a newer one and have not ended: to be cancelled. Only the active one among them is ready,
+    -- held or waiting.
+    superseded  bigint[] NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 60);
+CREATE UNIQUE INDEX threads_by_name ON threads (tenant, name) WHERE name IS NOT NULL;
+CREATE INDEX threads_by_tenant ON threads (tenant, num);
+CREATE INDEX threads_queueing ON threads (tenant) WHERE queue <> '{}' OR superseded <> '{}';
+CREATE INDEX threads_superseding ON threads (num) WHERE superseded <> '{}';
 
 -- What is ready: the queue, and the truth of it. Ageing is a constant: a step of priority is worth so many
 -- milliseconds of waiting, so that a claim reads heads and computes nothing. `ready_at` grows along each priority of

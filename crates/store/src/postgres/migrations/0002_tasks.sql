@@ -1,5 +1,7 @@
 -- Creating tasks, telling them things, waking and ending them. The order of locks is the same everywhere: worker,
--- idempotency keys, tasks by number (a parent's is lower than its children's), everything else.
+-- idempotency keys, tasks by number (a parent's is lower than its children's), threads by number, everything else.
+-- Threads come after tasks because it is the task's row that says which thread it belongs to; whoever creates tasks in a
+-- thread locks none that was there before.
 --
 -- Plans are made while tables are empty and kept while they grow, so plans that read whole tables are ruled out, and so
 -- is compiling a plan, which the costs of what is ruled out would call for. That leaves nested loops, in which two lists
@@ -9,23 +11,24 @@
 -- Functions that only others call plan under the settings of those. They are written in PL/pgSQL also where they are one
 -- statement: a plan in SQL would be made anew with every call.
 
--- Inserts tasks that refer to what exists, ready at once; `wanted` (NULL: all) says which of them. Answers the ids of
--- those that were not there before.
+-- Inserts tasks that refer to what exists, ready at once; `wanted` (NULL: all) says which of them. Those of a thread are
+-- not ready: the caller gives them their place. Answers the ids of those that were not there before.
 CREATE FUNCTION insert_tasks(
     at bigint, p_format smallint, wanted boolean[], p_id uuid[], p_tenant uuid[], p_agent uuid[], p_version int[],
     p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
-    p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
+    p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[],
+    p_thread bigint DEFAULT NULL
 ) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
     ids uuid[];
 BEGIN
     WITH made AS (
         INSERT INTO tasks (id, bucket, tenant, agent, agent_version, priority, depth, format, created_at, deadline_at,
-                           parent, parent_step, created_by, traceparent, metadata, labels, input)
+                           parent, parent_step, thread, created_by, traceparent, metadata, labels, input)
         SELECT c.id, coalesce(p.bucket, bucket_of(at, t.retention_days)), t.num, a.num, c.version, c.priority, c.depth, p_format, at,
                -- A time-out beyond the end of time is none.
                CASE WHEN c.timeout <= 9223372036854775807 - at THEN at + c.timeout END,
-               p.num, c.parent_step, c.created_by, c.traceparent, c.metadata, string_to_array(c.labels, E'\x1f'), c.input
+               p.num, c.parent_step, p_thread, c.created_by, c.traceparent, c.metadata, string_to_array(c.labels, E'\x1f'), c.input
         FROM unnest(p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent, p_parent_step, p_depth,
                     p_created_by, p_traceparent, p_metadata, p_labels, p_input) WITH ORDINALITY
              AS c(id, tenant, agent, version, priority, timeout, parent, parent_step, depth, created_by, traceparent,
@@ -39,19 +42,21 @@ BEGIN
         RETURNING tasks.num, tasks.id, tasks.tenant, tasks.priority, tasks.format
     ), queued AS (
         INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
-        SELECT num, tenant, priority, format, 0, at FROM made
+        SELECT num, tenant, priority, format, 0, at FROM made WHERE p_thread IS NULL
     )
     SELECT array_agg(made.id) INTO ids FROM made;
     RETURN ids;
 END
 $$;
 
--- Creates a batch of tasks, each for itself. `outcome`: 0 created, 1 the same request made `existing` before, 2 another
--- body came under the key, whose task is `existing`, 3 refused for the reason in `note`.
+-- Creates a batch of tasks, each for itself. `p_thread` and `p_if_active` are NULL where none belongs to a thread.
+-- `outcome`: 0 created, 1 the same request made `existing` before, 2 another body came under the key, whose task is
+-- `existing`, 3 refused for the reason in `note`, 4 to 6 see `create_in_threads`.
 CREATE FUNCTION create_tasks(
     floor bigint, p_format smallint, p_key bytea[], p_body bytea[], p_id uuid[], p_tenant uuid[], p_agent uuid[],
     p_version int[], p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
-    p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
+    p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[],
+    p_thread uuid[], p_if_active smallint[]
 ) RETURNS TABLE (idx int, outcome smallint, at bigint, agent_name text, existing uuid, note text) LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
@@ -60,6 +65,9 @@ DECLARE
     won uuid[];
     wanted boolean[];
     made uuid[];
+    -- By place: what a thread had against a task, and the task that was in its way.
+    verdict smallint[];
+    in_way uuid[];
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     now_ms := clock_ms(floor);
@@ -88,7 +96,15 @@ BEGIN
             FROM unnest(p_key, p_id) WITH ORDINALITY AS c(key, id, i);
         END IF;
     END IF;
-    made := insert_tasks(now_ms, p_format, wanted, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent,
+    IF p_thread IS NOT NULL THEN
+        SELECT c.verdict, c.in_way, c.made INTO verdict, in_way, made
+        FROM create_in_threads(now_ms, p_format, wanted, p_key, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout,
+                               p_parent, p_parent_step, p_depth, p_created_by, p_traceparent, p_metadata, p_labels, p_input,
+                               p_thread, p_if_active) AS c;
+        SELECT array_agg(c.thread IS NULL AND (wanted IS NULL OR wanted[c.i]) ORDER BY c.i) INTO wanted
+        FROM unnest(p_thread) WITH ORDINALITY AS c(thread, i);
+    END IF;
+    made := made || insert_tasks(now_ms, p_format, wanted, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent,
                          p_parent_step, p_depth, p_created_by, p_traceparent, p_metadata, p_labels, p_input);
     IF cardinality(made) = cardinality(p_id) THEN
         RETURN QUERY
@@ -99,14 +115,16 @@ BEGIN
     -- Whoever lost a key is told the winner, which only a new statement can see.
     RETURN QUERY
     SELECT c.i::int,
-           (CASE WHEN k.task <> c.id THEN CASE WHEN k.body = c.body THEN 1 ELSE 2 END
+           (CASE WHEN verdict[c.i] IS NOT NULL THEN verdict[c.i]
+                 WHEN k.task <> c.id THEN CASE WHEN k.body = c.body THEN 1 ELSE 2 END
                  WHEN c.id = ANY (made) THEN 0
                  WHEN o.tenant = t.num THEN 1
                  ELSE 3 END)::smallint,
-           now_ms, a.name, coalesce(k.task, c.id),
+           now_ms, a.name, coalesce(in_way[c.i], k.task, c.id),
            CASE WHEN t.num IS NULL THEN format('there is no tenant %s', c.tenant)
                 WHEN v.agent IS NULL THEN format('there is no version %s of agent %s', c.version, c.agent)
                 WHEN o.tenant <> t.num THEN format('the id %s cannot be used', c.id)
+                WHEN c.parent IS NULL THEN 'another creation under the key was just refused: send it again'
                 ELSE format('there is no parent task %s', c.parent) END
     FROM unnest(p_id, p_key, p_body, p_tenant, p_agent, p_version, p_parent) WITH ORDINALITY
          AS c(id, key, body, tenant, agent, version, parent, i)
@@ -189,6 +207,27 @@ BEGIN
 END
 $$;
 
+-- Gives the next tasks of threads their turn. The tasks `ended` were the active ones of theirs or not; they have ended
+-- and leave their threads.
+CREATE FUNCTION hand_on(at bigint, ended bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM threads WHERE num IN (SELECT t.thread FROM tasks t WHERE t.num = ANY (ended))
+    ORDER BY num FOR NO KEY UPDATE;
+    -- A new statement: it sees what whoever held the locks has written.
+    WITH moved AS (
+        UPDATE threads h SET
+            active = CASE WHEN h.active = t.num THEN h.queue[1] ELSE h.active END,
+            queue = CASE WHEN h.active = t.num THEN h.queue[2:] ELSE array_remove(h.queue, t.num) END,
+            superseded = array_remove(h.superseded, t.num)
+        FROM tasks t JOIN threads before ON before.num = t.thread
+        WHERE t.num = ANY (ended) AND h.num = before.num
+        RETURNING CASE WHEN before.active = t.num THEN h.active END AS next
+    )
+    INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
+    SELECT n.num, n.tenant, n.priority, n.format, n.epoch, at FROM moved JOIN tasks n ON n.num = moved.next;
+END
+$$;
+
 -- Ends a task from outside at `p_seq`. `outcome`: 0 ended, 1 another entry took the seq, 2 it had ended with `status`,
 -- 3 there is no such task.
 CREATE FUNCTION end_task(floor bigint, p_tenant uuid, p_task uuid, p_seq bigint, p_status smallint, p_entry bytea,
@@ -201,11 +240,12 @@ DECLARE
     before int;
     e int;
     started bigint;
+    its_turn boolean;
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     -- The parent first: its number is lower.
     PERFORM 1 FROM tasks WHERE num = (SELECT parent FROM tasks WHERE id = p_task) FOR NO KEY UPDATE;
-    SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.parent, tasks.status, tasks.epoch, tasks.started_at INTO t
+    SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.parent, tasks.thread, tasks.status, tasks.epoch, tasks.started_at INTO t
     FROM tasks JOIN tenants ON tenants.num = tasks.tenant
     WHERE tasks.id = p_task AND tenants.id = p_tenant FOR NO KEY UPDATE OF tasks;
     IF NOT FOUND THEN
@@ -232,10 +272,14 @@ BEGIN
         outcome := 1;
         RETURN;
     END IF;
+    -- Whether it has its turn is decided by its thread's row, and cannot change once that is locked.
+    IF t.thread IS NOT NULL THEN
+        SELECT active = t.num INTO its_turn FROM threads WHERE num = t.thread FOR NO KEY UPDATE;
+    END IF;
     -- A task that does not wait is held or ready, and may be on its way from the one to the other.
     e := t.epoch;
     started := t.started_at;
-    IF t.status = 0 THEN
+    IF t.status = 0 AND coalesce(its_turn, t.thread IS NULL) THEN
         LOOP
             DELETE FROM ready WHERE task = t.num RETURNING epoch, started_at INTO e, started;
             EXIT WHEN FOUND;
@@ -249,6 +293,9 @@ BEGIN
     WHERE num = t.num;
     IF t.parent IS NOT NULL THEN
         PERFORM tell_parents(at, ARRAY[t.num]);
+    END IF;
+    IF t.thread IS NOT NULL THEN
+        PERFORM hand_on(at, ARRAY[t.num]);
     END IF;
     outcome := 0;
 END

@@ -161,6 +161,8 @@ DECLARE
     -- By place: whether the run went in.
     good boolean[] := array_fill(false, ARRAY[n]);
     ended bigint[];
+    -- Of those that ended, the ones that belong to a thread.
+    in_threads bigint[];
     lost record;
 BEGIN
     SELECT true INTO alive FROM workers w CROSS JOIN write_epoch e WHERE w.id = p_worker AND w.state = 0 AND e.one
@@ -247,13 +249,17 @@ BEGIN
                     input_tokens = d.input, output_tokens = d.output, cached_tokens = d.cached,
                     reasoning_tokens = d.reasoning, cost = d.cost
                 FROM done d WHERE t.num = d.task
-                RETURNING t.num, t.parent, d.kind
+                RETURNING t.num, t.parent, t.thread, d.kind
             ), let_go AS (
                 DELETE FROM held h USING done d WHERE h.id = d.id
             )
-            SELECT array_agg(s.num) INTO ended FROM settled s WHERE s.kind = 2 AND s.parent IS NOT NULL;
+            SELECT array_agg(s.num) FILTER (WHERE s.parent IS NOT NULL), array_agg(s.num) FILTER (WHERE s.thread IS NOT NULL)
+            INTO ended, in_threads FROM settled s WHERE s.kind = 2;
             IF ended IS NOT NULL THEN
                 PERFORM tell_parents(now_ms, ended);
+            END IF;
+            IF in_threads IS NOT NULL THEN
+                PERFORM hand_on(now_ms, in_threads);
             END IF;
         END IF;
         IF true = ALL (good) THEN

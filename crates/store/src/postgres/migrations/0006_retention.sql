@@ -53,7 +53,8 @@ CREATE FUNCTION expired_buckets(floor bigint) RETURNS SETOF int LANGUAGE sql AS 
 $$;
 
 -- Moves up to `most` tasks on that are not past their retention, to the bucket of this week. Those in a worker's hands are
--- left for another time: what it appends meanwhile would go to where nobody looks for it.
+-- left for another time: what it appends meanwhile would go to where nobody looks for it. So are those that wait for
+-- their turn in a thread: nothing of theirs is locked when it comes.
 CREATE FUNCTION rehome_tasks(floor bigint, p_bucket int, most int) RETURNS int LANGUAGE plpgsql
 SET lock_timeout = '1s' AS $$
 DECLARE
@@ -65,6 +66,7 @@ BEGIN
     SELECT array_agg(t.num) INTO nums FROM (
         SELECT num FROM tasks k
         WHERE bucket = p_bucket AND NOT EXISTS (SELECT FROM held h WHERE h.id = k.id)
+          AND (status <> 0 OR EXISTS (SELECT FROM ready r WHERE r.task = k.num))
           AND (completed_at IS NULL OR completed_at + (p_bucket / 10000)::bigint * 86400000 > clock_ms(floor))
         LIMIT most
     ) AS t;
@@ -72,7 +74,8 @@ BEGIN
     PERFORM 1 FROM ready WHERE task = ANY (nums) ORDER BY task FOR UPDATE;
     PERFORM 1 FROM tasks WHERE num = ANY (nums) ORDER BY num FOR NO KEY UPDATE;
     SELECT array_agg(t.num), array_agg(t.id) INTO nums, ids FROM tasks t
-    WHERE t.num = ANY (nums) AND NOT EXISTS (SELECT FROM held h WHERE h.id = t.id);
+    WHERE t.num = ANY (nums) AND NOT EXISTS (SELECT FROM held h WHERE h.id = t.id)
+      AND (t.status <> 0 OR EXISTS (SELECT FROM ready r WHERE r.task = t.num));
     IF nums IS NULL THEN
         RETURN 0;
     END IF;

@@ -27,6 +27,7 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0004_identity", sql: include_str!("../migrations/0004_identity.sql") },
     Migration { name: "0005_schedules", sql: include_str!("../migrations/0005_schedules.sql") },
     Migration { name: "0006_retention", sql: include_str!("../migrations/0006_retention.sql") },
+    Migration { name: "0007_threads", sql: include_str!("../migrations/0007_threads.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.

@@ -67,12 +67,12 @@ async fn batches_with_the_same_keys_in_another_order_do_not_deadlock() {
 
 fn create(lab: &Lab, key: &str) -> CreateTask {
     let idempotency = Some(Idempotency { key: key.to_owned(), body: [1; 32] });
-    CreateTask { task: lab.new_task(), idempotency }
+    CreateTask { task: lab.new_task(), idempotency, thread: None }
 }
 
 fn id(outcome: &CreateTaskOutcome) -> TaskId {
     match outcome {
         CreateTaskOutcome::Created(row) | CreateTaskOutcome::Existing(row) => row.head.id,
-        CreateTaskOutcome::KeyConflict(task) => panic!("the bodies are equal: {task}"),
+        other => panic!("the bodies are equal, and there is no thread: {other:?}"),
     }
 }

@@ -5,6 +5,7 @@ mod cancel;
 mod creation;
 mod fencing;
 mod inbox;
+mod threads;
 
 use std::time::{Duration, Instant};
 
