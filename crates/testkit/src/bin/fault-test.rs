@@ -72,7 +72,17 @@ async fn main() -> anyhow::Result<()> {
             let read =
                 |file: PathBuf| std::fs::read_to_string(&file).with_context(|| file.display().to_string());
             let sabotage = sabotage.map(read).transpose()?;
-            faults::run(&FaultConfig { seed, tasks, faults, dir: dir.clone(), sabotage }).await
+            let mut config = FaultConfig { seed, tasks, faults, dir: dir.clone(), sabotage };
+            let mut done = faults::run(&config).await;
+            if done.as_ref().is_err_and(|error| error.is::<faults::Void>()) {
+                println!(
+                    "once more, with another seed: this run broke no promise, but hit too little to prove any"
+                );
+                config.seed = seed.wrapping_add(1);
+                config.dir = dir.join("again");
+                done = faults::run(&config).await;
+            }
+            done
         }
         What::Outage { seconds } => faults::outage::run(seed, Duration::from_secs(seconds), &dir).await,
         What::Rolling { rounds } => faults::rolling::run(seed, rounds, &dir).await,

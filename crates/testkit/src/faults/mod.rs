@@ -30,7 +30,8 @@ use crate::kill::coverage::Coverage;
 use crate::kill::people::People;
 use crate::kill::plan;
 use kinds::{Kind, Means, Target};
-use stage::{Stage, row};
+pub use stage::Void;
+use stage::{Stage, VOID, row};
 use strike::Fault;
 use watchers::Watchers;
 
@@ -168,7 +169,7 @@ fn void(counts: &Counts, coverage: &Coverage, by_kind: &ByKind) -> Vec<String> {
     let mut why = Vec::new();
     let mut least = |what: &str, n: usize, least: usize| {
         if n < least {
-            why.push(format!("void: {what}: {n}, at least {least} are needed"));
+            why.push(format!("{VOID}{what}: {n}, at least {least} are needed"));
         }
     };
     for (kind, (_, in_flight)) in by_kind {
@@ -180,7 +181,7 @@ fn void(counts: &Counts, coverage: &Coverage, by_kind: &ByKind) -> Vec<String> {
         least(what, n, 1);
     }
     if counts.untagged > 0 {
-        why.push(format!("void: {} calls carried no task", counts.untagged));
+        why.push(format!("{VOID}{} calls carried no task", counts.untagged));
     }
     why
 }
