@@ -16,9 +16,11 @@ use crate::api::Api;
 use crate::checker::Watched;
 
 /// Between two looks for a task to follow.
-const LOOK_EVERY: Duration = Duration::from_millis(1_000);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many tasks are followed in all at most.
-const MOST: usize = 200;
+const MOST: usize = 600;
+/// Those that run or wait: a task that has its life before it is followed when something is struck.
+const OPEN: &str = "/api/v1/tasks?status=running,waiting&limit=4";
 /// How long a stream may be silent before another connection is tried.
 const SILENT: Duration = Duration::from_secs(20);
 /// How long those who follow have to see the ends of their tasks once all have ended.
@@ -32,7 +34,7 @@ pub struct Watchers {
 }
 
 impl Watchers {
-    /// Starts following the newest task, again and again.
+    /// Starts following the newest open tasks, again and again.
     pub fn start(api: Api) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let seen: Arc<Mutex<Vec<Watched>>> = Arc::default();
@@ -40,7 +42,7 @@ impl Watchers {
         let work = tokio::spawn(async move {
             let (mut known, mut following) = (HashSet::new(), JoinSet::new());
             while !*stopped.borrow_and_update() && known.len() < MOST {
-                let newest = api.call::<TaskPage>("GET", "/api/v1/tasks?limit=1", &[], None).await;
+                let newest = api.call::<TaskPage>("GET", OPEN, &[], None).await;
                 for task in newest.map(|page| page.items).unwrap_or_default() {
                     if known.insert(task.id) {
                         let (api, done) = (api.clone(), done.clone());
