@@ -9,7 +9,7 @@ use agenticai_domain::task::WaitKind;
 
 use super::system::{Kind, System, load};
 use crate::api::{Api, ApiError};
-use crate::checker::{self, Evidence, TaskRecord};
+use crate::checker::{self, Accepted, Evidence, TaskRecord};
 use crate::load;
 use crate::stub::Stub;
 
@@ -95,8 +95,12 @@ async fn evidence(api: &Api, log: &Path, effect: Effect) -> anyhow::Result<Evide
         tasks.push(TaskRecord { id, status, kind, parent: task.parent, journal: api.journal(id).await? });
     }
     let calls = checker::read_log(log)?;
+    // The load generator keeps no notes of what it was answered; that none is lost is seen from their number.
+    let accepted =
+        tasks.iter().map(|task| Accepted { key: task.id.to_string(), ids: vec![task.id] }).collect();
     Ok(Evidence {
         tasks,
+        accepted,
         calls,
         effects: BTreeMap::from([("lookup".to_owned(), effect)]),
         ..Evidence::default()
