@@ -23,4 +23,5 @@ mod worker;
 pub use apart::Apart;
 pub use metrics::WorkerMetrics;
 pub use perform::{ModelJob, Performer, RealPerformer, TokenSinkOf, ToolJob};
+pub use sweeps::wake;
 pub use worker::{Stop, Worker, WorkerConfig};

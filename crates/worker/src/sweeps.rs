@@ -78,22 +78,26 @@ pub async fn reap(
     }
 }
 
-/// Makes waiting tasks ready whose time has come.
-pub async fn wake(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
-    // A wait that is committed while this sleeps may be due sooner: the bound is how late a timer can be.
-    const LONGEST: Duration = Duration::from_millis(100);
+/// Makes waiting tasks ready whose time has come. A wait that is committed while this sleeps may be due sooner: `longest`,
+/// the pause between two looks, bounds how late a timer can be.
+pub async fn wake(
+    store: Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
+    longest: Duration,
+    stop: CancellationToken,
+) {
     loop {
         let pause = match store.next_due_in().await {
             Ok(Some(0)) => match store.wake_due(CHUNK).await {
-                Ok(0) => LONGEST,
+                Ok(0) => longest,
                 Ok(_) => {
                     broker.hint();
                     Duration::ZERO
                 }
                 Err(error) => troubled(&error),
             },
-            Ok(Some(ms)) => Duration::from_millis(ms).min(LONGEST),
-            Ok(None) => LONGEST,
+            Ok(Some(ms)) => Duration::from_millis(ms).min(longest),
+            Ok(None) => longest,
             Err(error) => troubled(&error),
         };
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {

@@ -77,6 +77,8 @@ type Slots = Arc<Mutex<HashMap<TaskId, Arc<Slot>>>>;
 
 /// Tasks that one claim takes at most.
 const CLAIM: usize = 256;
+/// How late a timer may be that falls due while nobody looks.
+const LATEST_TIMER: Duration = Duration::from_millis(100);
 /// Without a hint, ready tasks are looked for this often.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -146,7 +148,7 @@ impl Worker {
             ttl,
             over.clone(),
         ));
-        tokio::spawn(sweeps::wake(store.clone(), broker.clone(), over.clone()));
+        tokio::spawn(sweeps::wake(store.clone(), broker.clone(), LATEST_TIMER, over.clone()));
         tokio::spawn(sweeps::cancel_forgotten(store.clone(), broker.clone(), over.clone()));
         if !self.config.suspects_only {
             tokio::spawn(apart::watch(store.clone(), broker.clone(), self.apart.clone(), over.clone()));

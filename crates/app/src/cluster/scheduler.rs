@@ -27,7 +27,7 @@ type Job = fn(Arc<dyn Store>, Arc<dyn Broker>, CancellationToken) -> BoxFuture<'
 
 /// Every job by its name for the log. What else has its time is added here.
 const JOBS: [(&str, Job); 2] = [
-    ("due waits", |store, broker, stop| Box::pin(wake_due(store, broker, stop))),
+    ("due waits", |store, broker, stop| Box::pin(agenticai_worker::wake(store, broker, LONGEST, stop))),
     ("schedules", |store, broker, stop| Box::pin(agenticai_worker::schedules::run(store, broker, stop))),
 ];
 
@@ -64,33 +64,9 @@ pub async fn run(context: &Context) -> Result {
     Ok(Exit::Ok)
 }
 
-/// The longest pause between two looks at what is due.
+/// The longest pause between two looks at what is due: workers do the same more often. With all of them busy or gone,
+/// timers still ring.
 const LONGEST: Duration = Duration::from_secs(1);
-/// Tasks that one look wakes at most.
-const CHUNK: u32 = 256;
-
-/// Makes waiting tasks ready whose time has come. Workers do the same; with all of them busy or gone, timers still ring.
-async fn wake_due(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: CancellationToken) {
-    loop {
-        let pause = match store.wake_due(CHUNK).await {
-            Ok(0) => match store.next_due_in().await {
-                Ok(next) => next.map_or(LONGEST, |ms| Duration::from_millis(ms).min(LONGEST)),
-                Err(_) => LONGEST,
-            },
-            Ok(woken) => {
-                broker.hint();
-                if woken == CHUNK { Duration::ZERO } else { LONGEST / 4 }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "due tasks cannot be woken; trying again");
-                LONGEST
-            }
-        };
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-            return;
-        }
-    }
-}
 
 /// Between two rounds of housekeeping, and after one that failed.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
