@@ -10,7 +10,7 @@ use agenticai_domain::ids::TenantId;
 use agenticai_domain::journal::{open, seal};
 
 use crate::blobs::{BlobRef, Blobs};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, TaskRow};
 
 /// Larger payloads become blobs: in the database they would be copied twice and make its pages sparse.
 const INLINE: usize = 64 * 1024;
@@ -52,6 +52,25 @@ impl Payloads {
             None => Ok(open(column)?),
             Some(blob) => Ok(open(&self.blobs.get(tenant, blob).await?)?),
         }
+    }
+
+    /// A task's row with what its sealed columns hold.
+    pub(crate) async fn load_row(
+        &self,
+        mut row: TaskRow,
+        input: &[u8],
+        waiting_for: Option<&[u8]>,
+        outcome: Option<&[u8]>,
+    ) -> Result<TaskRow> {
+        let tenant = row.head.tenant;
+        row.head.input = self.load(tenant, input).await?;
+        if let Some(column) = waiting_for {
+            row.waiting_for = self.load(tenant, column).await?;
+        }
+        if let Some(column) = outcome {
+            row.end = Some(self.load(tenant, column).await?);
+        }
+        Ok(row)
     }
 }
 

@@ -171,16 +171,7 @@ impl RawTask {
 
     /// Opens the payloads.
     pub(super) async fn load(self, payloads: &Payloads) -> Result<TaskRow> {
-        let Self { mut row, input, waiting_for, outcome, .. } = self;
-        let tenant = row.head.tenant;
-        row.head.input = payloads.load(tenant, &input).await?;
-        if let Some(column) = waiting_for {
-            row.waiting_for = payloads.load(tenant, &column).await?;
-        }
-        if let Some(column) = outcome {
-            row.end = Some(payloads.load(tenant, &column).await?);
-        }
-        Ok(row)
+        payloads.load_row(self.row, &self.input, self.waiting_for.as_deref(), self.outcome.as_deref()).await
     }
 
     /// Opens only what never changes.
