@@ -10,6 +10,7 @@ mod error;
 mod identity;
 mod journal;
 mod leases;
+mod maintenance;
 mod payload;
 mod schedules;
 mod status;
@@ -26,6 +27,7 @@ pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};
 pub use leases::{Beat, Claimed, Leases, Observed, ReadyClass, Suspects, Wanted, WorkerId, WorkerInfo};
+pub use maintenance::{Maintenance, PausedTasks};
 pub use schedules::{
     Advance, ChangeSchedule, Fire, FireOutcome, NewFiring, NewSchedule, PutSchedule, QueuedFiring,
     ScheduleRow, ScheduleSelector, Schedules,
@@ -39,10 +41,11 @@ pub use threads::{
 
 /// Everything that a store can do.
 pub trait Store:
-    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static
+    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Maintenance + Send + Sync + 'static
 {
 }
-impl<T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static> Store
-    for T
+impl<
+    T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Maintenance + Send + Sync + 'static,
+> Store for T
 {
 }

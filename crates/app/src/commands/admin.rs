@@ -1,4 +1,7 @@
-//! `admin`: the first tenant, and more of them.
+//! `admin`: the first tenant and more of them; what is done after a restore.
+
+mod restore;
+mod stuck;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -38,6 +41,9 @@ pub async fn perform(context: &Context, admin: Admin) -> Result {
                 false => Err(Failure::failed(format!("there is no tenant `{tenant}`"))),
             }
         }
+        Admin::Restored { complete, local } => restore::declare(context, complete, local).await,
+        Admin::Stuck { after } => stuck::list(context, after).await,
+        Admin::Release(which) => restore::release(context, which).await,
     }
 }
 

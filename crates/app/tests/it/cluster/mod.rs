@@ -2,6 +2,7 @@
 
 mod administration;
 mod migrating;
+mod restoring;
 mod roles;
 mod work;
 

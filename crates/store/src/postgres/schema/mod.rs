@@ -28,6 +28,9 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0005_schedules", sql: include_str!("../migrations/0005_schedules.sql") },
     Migration { name: "0006_retention", sql: include_str!("../migrations/0006_retention.sql") },
     Migration { name: "0007_threads", sql: include_str!("../migrations/0007_threads.sql") },
+    Migration { name: "0008_restores", sql: include_str!("../migrations/0008_restores.sql") },
+    Migration { name: "0009_stuck", sql: include_str!("../migrations/0009_stuck.sql") },
+    Migration { name: "0010_blobs", sql: include_str!("../migrations/0010_blobs.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.

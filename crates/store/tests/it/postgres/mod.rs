@@ -1,7 +1,10 @@
 //! The store of a cluster, on a real server.
 
+mod blobs;
 mod conformance;
 mod dispatch;
 pub mod fixture;
 mod races;
+mod restores;
 mod retention;
+mod stuck;
