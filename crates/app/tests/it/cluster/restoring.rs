@@ -18,7 +18,7 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test]
 async fn a_database_that_is_set_back_gives_out_nothing_until_somebody_decides() {
     let server = Postgres::start(Options::default()).await.unwrap();
-    let (data, snapshot) = (server.directory().join("data"), server.directory().join("snapshot"));
+    let (data, snapshot) = (server.data().to_owned(), server.directory().join("snapshot"));
     let mut cluster = Cluster::empty().await;
     cluster.url = server.url("postgres");
     cluster.bootstrap();

@@ -1,6 +1,7 @@
 //! The store of a cluster, on a real server.
 
 mod blobs;
+mod clock;
 mod conformance;
 mod dispatch;
 pub mod fixture;
