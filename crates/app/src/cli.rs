@@ -1,5 +1,6 @@
 //! The command line: what can be typed. What it does stands in [`crate::commands`], one command per file.
 
+mod budget;
 mod schedule;
 mod thread;
 
@@ -13,6 +14,7 @@ use agenticai_domain::thread::IfActive;
 use crate::config::FlagValue;
 use crate::exit;
 
+pub use budget::{Budget, CreateBudget};
 pub use schedule::{CreateSchedule, Schedule};
 pub use thread::Thread;
 
@@ -98,6 +100,9 @@ pub enum Command {
     /// Create, list, show and delete threads, whose tasks run one after another
     #[command(subcommand)]
     Thread(Thread),
+    /// Create, list, show, change and delete budgets, which bound what tasks spend together
+    #[command(subcommand)]
+    Budget(Budget),
     /// Check configuration, ports, keys, disk, clock and models, and say how to mend them
     Doctor,
     /// Look at the configuration
@@ -255,6 +260,12 @@ pub struct Run {
     /// What happens while another task of the thread is active: queue, reject, interrupt or replace [default: queue]
     #[arg(long, value_name = "HOW", value_parser = schedule::one_of::<IfActive>, requires = "thread")]
     pub if_active: Option<IfActive>,
+    /// Input and output tokens that it may spend, together with the tasks that it calls
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
+    /// What it may cost in US dollars, together with the tasks that it calls
+    #[arg(long, value_name = "USD")]
+    pub max_cost: Option<f64>,
 }
 
 /// `agent`

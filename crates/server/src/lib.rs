@@ -11,6 +11,7 @@ mod abilities;
 mod admin;
 mod agents;
 mod auth;
+mod budgets;
 mod docs;
 mod extract;
 mod health;
@@ -72,7 +73,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Those of agents, tasks, threads and schedules.
+/// Those of agents, tasks, threads, schedules and budgets.
 fn api_routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(agents::list::list_agents, agents::create::create_agent))
@@ -92,6 +93,8 @@ fn api_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(threads::list::list_threads, threads::create::create_thread))
         .routes(routes!(threads::get::get_thread, threads::delete::delete_thread))
         .routes(routes!(threads::tasks::list_thread_tasks))
+        .routes(routes!(budgets::list::list_budgets, budgets::create::create_budget))
+        .routes(routes!(budgets::get::get_budget, budgets::put::put_budget, budgets::delete::delete_budget))
         .routes(routes!(schedules::list::list_schedules, schedules::create::create_schedule))
         .routes(routes!(
             schedules::get::get_schedule,

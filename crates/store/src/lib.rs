@@ -5,6 +5,7 @@
 //! ([`agenticai_testkit`](../agenticai_testkit/index.html)) holds every store to it.
 
 mod agents;
+mod budgets;
 mod cancel;
 mod error;
 mod identity;
@@ -21,6 +22,9 @@ pub mod postgres;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
+pub use budgets::{
+    BudgetRow, BudgetSelector, Budgets, Charge, CreateBudget, Draw, DrawRequest, Keep, NewBudget, Payer,
+};
 pub use cancel::{CancelOutcome, SUPERSEDED, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
@@ -39,10 +43,10 @@ pub use threads::{
 
 /// Everything that a store can do.
 pub trait Store:
-    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static
+    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Send + Sync + 'static
 {
 }
-impl<T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static> Store
-    for T
+impl<T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Send + Sync + 'static>
+    Store for T
 {
 }

@@ -1,6 +1,7 @@
 //! What travels over HTTP: requests, answers and events that server and CLI both speak.
 
 mod agents;
+mod budgets;
 mod events;
 mod health;
 mod problem;
@@ -9,6 +10,7 @@ mod tasks;
 mod threads;
 
 pub use agents::{AgentPage, AgentView, ToolView};
+pub use budgets::{AmountView, BudgetBounds, BudgetPage, BudgetRequest, BudgetScopeView, BudgetView};
 pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
 pub use health::HealthView;
 pub use problem::{Problem, ProblemField};

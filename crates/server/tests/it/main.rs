@@ -4,6 +4,7 @@
 mod abilities;
 mod agents;
 mod bad_input;
+mod budgets;
 mod cancel;
 mod execute;
 mod hand;

@@ -9,6 +9,7 @@ mod agents;
 mod append;
 mod batch;
 mod blobs;
+mod budgets;
 mod claims;
 mod columns;
 mod connection;

@@ -11,6 +11,7 @@
 mod agents;
 mod append;
 mod beats;
+mod budgets;
 mod checkpoint;
 mod claims;
 mod clock;

@@ -16,6 +16,7 @@ mod broken;
 pub mod lab;
 
 pub mod agents;
+pub mod budgets;
 pub mod children;
 pub mod creation;
 pub mod ending;
@@ -215,6 +216,19 @@ macro_rules! conformance_cases {
                 a_busy_thread_is_not_deleted
                 queued_tasks_are_listed
                 threads_belong_to_their_tenant
+            }
+            budgets {
+                a_budget_reads_back
+                budgets_are_paged_by_name
+                a_child_is_paid_for_by_its_parents_budgets
+                concurrent_draws_stay_within_the_limit
+                what_is_granted_shrinks_towards_the_limit
+                what_is_given_back_can_be_drawn
+                a_run_is_paid_for_once
+                a_dead_workers_slice_is_settled
+                a_new_period_begins_with_nothing_spent
+                limits_can_be_changed
+                budgets_belong_to_their_tenant
             }
             firings {
                 firing_creates_a_task_and_moves_on

@@ -119,6 +119,7 @@ async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
         metadata: serde_json::Map::new(),
         thread: None,
         if_active: None,
+        budget: None,
     };
     loop {
         match api.create_task(&request, &planned.key).await {
