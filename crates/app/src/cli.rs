@@ -3,6 +3,7 @@
 mod budget;
 mod schedule;
 mod thread;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use crate::exit;
 pub use budget::{Budget, CreateBudget};
 pub use schedule::{CreateSchedule, Schedule};
 pub use thread::Thread;
+pub use usage::Usage;
 
 /// Durable LLM agents: one binary that runs them, keeps their journals and goes on after every crash.
 #[derive(Debug, Parser)]
@@ -103,6 +105,8 @@ pub enum Command {
     /// Create, list, show, change and delete budgets, which bound what tasks spend together
     #[command(subcommand)]
     Budget(Budget),
+    /// Sum up what tasks have consumed
+    Usage(Usage),
     /// Check configuration, ports, keys, disk, clock and models, and say how to mend them
     Doctor,
     /// Look at the configuration

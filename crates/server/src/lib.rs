@@ -24,6 +24,7 @@ mod schedules;
 mod state;
 mod tasks;
 mod threads;
+mod usage;
 
 pub use abilities::{Abilities, ModelCheck};
 pub use admin::{Standing, admin_router};
@@ -73,7 +74,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Those of agents, tasks, threads, schedules and budgets.
+/// Those of agents, tasks, threads, schedules, budgets and usage.
 fn api_routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(agents::list::list_agents, agents::create::create_agent))
@@ -95,6 +96,7 @@ fn api_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(threads::tasks::list_thread_tasks))
         .routes(routes!(budgets::list::list_budgets, budgets::create::create_budget))
         .routes(routes!(budgets::get::get_budget, budgets::put::put_budget, budgets::delete::delete_budget))
+        .routes(routes!(usage::usage))
         .routes(routes!(schedules::list::list_schedules, schedules::create::create_schedule))
         .routes(routes!(
             schedules::get::get_schedule,

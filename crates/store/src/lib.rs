@@ -16,6 +16,7 @@ mod schedules;
 mod status;
 mod tasks;
 mod threads;
+mod usage;
 
 pub mod blobs;
 pub mod postgres;
@@ -40,13 +41,26 @@ pub use tasks::{
 pub use threads::{
     CreateThread, DeleteThread, InThread, NewThread, TaskThread, ThreadRow, ThreadSelector, Threads,
 };
+pub use usage::{HOUR_MS, UsageBy, UsageSum, Usages};
 
 /// Everything that a store can do.
 pub trait Store:
-    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Send + Sync + 'static
+    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Usages + Send + Sync + 'static
 {
 }
-impl<T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Send + Sync + 'static>
-    Store for T
+impl<
+    T: Identity
+        + Agents
+        + Tasks
+        + Threads
+        + Journal
+        + Leases
+        + Schedules
+        + Budgets
+        + Usages
+        + Send
+        + Sync
+        + 'static,
+> Store for T
 {
 }

@@ -121,4 +121,8 @@ front! {
         draw(worker: WorkerId, request: DrawRequest) -> Draw;
         give_back(worker: WorkerId, keep: Vec<Keep>) -> ();
     }
+    Usages {
+        usage(tenant: TenantId, from: i64, until: i64, by: UsageBy, limit: u32) -> Vec<UsageSum>;
+        roll_up_usage(limit: u32) -> u32;
+    }
 }

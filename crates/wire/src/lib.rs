@@ -8,6 +8,7 @@ mod problem;
 mod schedules;
 mod tasks;
 mod threads;
+mod usage;
 
 pub use agents::{AgentPage, AgentView, ToolView};
 pub use budgets::{AmountView, BudgetBounds, BudgetPage, BudgetRequest, BudgetScopeView, BudgetView};
@@ -22,3 +23,4 @@ pub use tasks::{
     ResolveRequest, SignalRequest, TaskPage, TaskView, UsageView,
 };
 pub use threads::{TaskThreadView, ThreadPage, ThreadRequest, ThreadView};
+pub use usage::{UsageReport, UsageSumView};

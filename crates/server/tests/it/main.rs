@@ -18,3 +18,4 @@ mod sse;
 mod stream;
 mod tasks;
 mod threads;
+mod usage;

@@ -33,6 +33,7 @@ pub mod schema;
 mod store;
 mod threads;
 mod tls;
+mod usage;
 
 pub use connection::{Connection, Driver, Param, connect};
 pub use options::{PasswordSource, PostgresOptions};

@@ -34,6 +34,7 @@ mod stats;
 mod store;
 mod threads;
 mod transaction;
+mod usage;
 mod writer;
 
 pub use connection::Pragmas;

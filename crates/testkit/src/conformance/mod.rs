@@ -30,6 +30,7 @@ pub mod lists;
 pub mod payloads;
 pub mod schedules;
 pub mod threads;
+pub mod usage;
 pub mod waiting;
 
 use std::pin::Pin;
@@ -229,6 +230,11 @@ macro_rules! conformance_cases {
                 a_new_period_begins_with_nothing_spent
                 limits_can_be_changed
                 budgets_belong_to_their_tenant
+            }
+            usage {
+                a_task_counts_once_when_it_has_ended
+                sums_are_told_apart
+                a_childs_spend_counts_with_its_parent
             }
             firings {
                 firing_creates_a_task_and_moves_on
