@@ -27,12 +27,24 @@ pub struct Fault {
     pub span: Span,
     /// Calls that were in flight at the strike.
     pub in_flight: u64,
+    /// The process that was struck, where it was a worker.
+    pub worker: Option<u32>,
 }
 
-/// Strikes, and mends what was struck.
-pub async fn strike(cluster: &Cluster, kind: Kind, rng: &mut Rng) -> anyhow::Result<()> {
+/// Strikes, and mends what was struck; answers which worker it was.
+async fn strike(cluster: &Cluster, kind: Kind, rng: &mut Rng) -> anyhow::Result<Option<u32>> {
+    if kind.target == Target::Worker {
+        let worker = one_of(&cluster.workers, rng);
+        let pid = worker.process().pid();
+        node(worker, kind.means, BEYOND_THE_LEASE_MS, rng).await?;
+        return Ok(pid);
+    }
+    strike_other(cluster, kind, rng).await.map(|()| None)
+}
+
+async fn strike_other(cluster: &Cluster, kind: Kind, rng: &mut Rng) -> anyhow::Result<()> {
     match kind.target {
-        Target::Worker => node(one_of(&cluster.workers, rng), kind.means, BEYOND_THE_LEASE_MS, rng).await,
+        Target::Worker => Ok(()),
         Target::Api => node(one_of(&cluster.apis, rng), kind.means, A_WHILE_MS, rng).await,
         Target::Postgres => {
             let links: Vec<&Proxy> = cluster.nodes().map(|node| &node.database_link).collect();
@@ -119,7 +131,7 @@ impl Fault {
         rng: &mut Rng,
     ) -> anyhow::Result<Self> {
         let from_us = now_us();
-        strike(cluster, kind, rng).await?;
-        Ok(Self { kind, span: Span { from_us, until_us: now_us() }, in_flight })
+        let worker = strike(cluster, kind, rng).await?;
+        Ok(Self { kind, span: Span { from_us, until_us: now_us() }, in_flight, worker })
     }
 }
