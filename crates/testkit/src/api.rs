@@ -71,6 +71,12 @@ impl Api {
         self
     }
 
+    /// A client for each of the servers alone.
+    pub fn each(&self) -> Vec<Self> {
+        let alone = |url: &String| Self { urls: [url.clone()].into(), ..self.clone() };
+        self.urls.iter().map(alone).collect()
+    }
+
     /// The headers that identify the client.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers

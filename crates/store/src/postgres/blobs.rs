@@ -1,6 +1,6 @@
 //! Large payloads of a cluster: in a table, in chunks, so that nothing beside the database has to be set up and a backup
 //! of it is whole; or in a directory that all processes share. How those that nobody refers to any more are removed is
-//! told in the migration `0010_blobs`.
+//! told in the migration `0012_blobs`.
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -9,6 +9,7 @@ mod agents;
 mod append;
 mod batch;
 mod blobs;
+mod budgets;
 mod claims;
 mod columns;
 mod connection;
@@ -35,6 +36,7 @@ mod stuck;
 mod threads;
 mod tls;
 mod vitals;
+mod usage;
 
 pub use connection::{Connection, Driver, Param, connect};
 pub use options::{PasswordSource, PostgresOptions};

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use rusqlite::params;
 
-use super::SqliteStore;
+use super::{SqliteStore, budgets};
 use super::rows::{DRAINED, PENDING, PRIORITY_MS, RUNNING, WAITING};
 use super::transaction::Tx;
 use super::writer::Lane;
@@ -28,6 +28,9 @@ impl Maintenance for SqliteStore {
 /// A waiting task does not wait any more: released, it is given to a worker, which reads in its journal what it waits for.
 /// Epochs rise by more than all claims that may have been lost, so that a tool which refuses older ones goes on doing so.
 fn declare_restored(tx: &Tx<'_>) -> Result<u64> {
+    for worker in tx.rows("SELECT id FROM workers WHERE state < ?1", [DRAINED], |row| row.get(0))? {
+        budgets::settle(tx, worker)?;
+    }
     tx.execute("UPDATE workers SET state = ?1 WHERE state < ?1", [DRAINED])?;
     tx.execute("UPDATE installation SET restored_at = ?1", [tx.now])?;
     // Found through the index by status, which begins with the tenant.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::meters::{Meters, Sums};
-use super::tables;
+use super::{owners, tables};
 use crate::api::Api;
 use crate::checker::{self, Accepted, Evidence, Snapshot};
 use crate::cluster::{Cluster, ClusterConfig};
@@ -39,6 +39,7 @@ impl Stage {
             ..StubConfig::default()
         })?);
         let mut config = ClusterConfig::new(dir, format!("{}/v1", stub.url()));
+        config.sql.push(owners::NOTE_OWNERS.to_owned());
         more(&mut config);
         let cluster = Arc::new(Cluster::start(&config).await?);
         let api = cluster.api()?;
@@ -50,14 +51,14 @@ impl Stage {
     }
 
     /// Waits until every task has ended, and gathers what is to be judged: the tables last, when workers had the time to
-    /// mend what is left.
-    pub async fn rest(self, accepted: Vec<Accepted>) -> anyhow::Result<(Ended, Evidence)> {
+    /// mend what is left. `struck` are the process ids of workers that were killed, frozen or cut off.
+    pub async fn rest(self, accepted: Vec<Accepted>, struck: &[u32]) -> anyhow::Result<(Ended, Evidence)> {
         if let Err(error) = come_to_rest(&self.api).await {
             keep(&self.cluster, &self.dir);
             return Err(error);
         }
+        let calls = checker::read_log(&self.log()?)?;
         let sums = self.meters.stop().await?;
-        self.stub.sync_log()?;
         let tasks = self.api.tasks("").await?;
         let records = with_journals(&self.api, &tasks).await?;
         let mut last = tables::snapshot(&self.cluster, true).await?;
@@ -65,13 +66,20 @@ impl Stage {
         let evidence = Evidence {
             tasks: records,
             accepted,
-            calls: checker::read_log(&self.log)?,
+            calls,
             effects: agents::effects(),
+            owners: owners::read(&self.cluster, struck).await?,
             snapshots: vec![last],
             ..Evidence::default()
         };
         let ended = Ended { tasks, sums, cluster: self.cluster, dir: self.dir };
         Ok((ended, evidence))
+    }
+
+    /// The stub's log, with every line that it has written so far.
+    pub fn log(&self) -> anyhow::Result<PathBuf> {
+        self.stub.sync_log()?;
+        Ok(self.log.clone())
     }
 
     /// Where every task is now.
@@ -108,9 +116,26 @@ impl Ended {
         if faults.iter().all(|fault| fault.starts_with(VOID)) {
             return Err(anyhow::Error::new(Void(faults.len())));
         }
-        anyhow::bail!("{} faults in {what}; evidence in {}", faults.len(), self.dir.display());
+        let broken = Broken { what: what.to_owned(), faults: faults.len(), dir: self.dir.clone() };
+        Err(anyhow::Error::new(broken))
     }
 }
+
+/// A run in which promises were broken.
+#[derive(Debug)]
+pub struct Broken {
+    what: String,
+    faults: usize,
+    dir: PathBuf,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} faults in {}; evidence in {}", self.faults, self.what, self.dir.display())
+    }
+}
+
+impl std::error::Error for Broken {}
 
 /// How a fault begins that only says that a run hit too little.
 pub const VOID: &str = "void: ";

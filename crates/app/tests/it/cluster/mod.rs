@@ -5,6 +5,7 @@ mod disk;
 mod migrating;
 mod restoring;
 mod roles;
+mod versions;
 mod work;
 
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
--- min-reader: 9
+-- min-reader: 11
 -- Large payloads, and the end of those that nobody refers to any more.
 --
 -- A payload is named by its content, so one that is about to be removed may be wanted again at that moment. Whoever writes

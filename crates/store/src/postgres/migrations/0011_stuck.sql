@@ -1,4 +1,4 @@
--- min-reader: 8
+-- min-reader: 10
 -- Tasks that do not move although they should: found without reading the table of tasks, but for a slice of it at a time.
 
 -- Up to `most` tasks of each kind, the oldest first. `reason`: 0 ready for longer than `bound` milliseconds while workers

@@ -1,4 +1,4 @@
--- min-reader: 7
+-- min-reader: 9
 -- A database that was restored to an earlier point. What its journals lack was performed all the same, so whatever had
 -- not ended is paused until somebody has looked at it.
 
@@ -34,12 +34,16 @@ $$;
 -- Begins to declare that the database was restored: nothing is claimed from now on, no worker lives, and whatever was
 -- being written has been committed or was refused. Answers the number of the newest task; later ones are new.
 CREATE FUNCTION begin_restored(why text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    gone bigint;
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR UPDATE;
     UPDATE write_epoch SET epoch = epoch + 1;
     UPDATE installation SET halted = why;
     -- As owners of nothing: what they hold is paused and not taken over.
-    UPDATE workers SET state = 2 WHERE state < 2;
+    FOR gone IN UPDATE workers SET state = 2 WHERE state < 2 RETURNING id LOOP
+        PERFORM settle_slices(gone);
+    END LOOP;
     RETURN (SELECT coalesce(max(num), 0) FROM tasks);
 END
 $$;
@@ -91,6 +95,8 @@ BEGIN
     END IF;
     UPDATE installation SET halted = NULL, system_id = NULL, database_oid = NULL,
         restored_at = CASE WHEN complete THEN restored_at ELSE clock_ms(floor) END;
+    -- Transactions of this server are counted otherwise, and none is under way that those who wait for one know of.
+    UPDATE usage_mark SET fence = '0';
     PERFORM enter();
     RETURN true;
 END
