@@ -49,7 +49,7 @@ pub async fn perform(context: &Context, admin: Admin) -> Result {
 
 async fn connect(context: &Context) -> Result<PostgresStore> {
     let options = options(context, Purpose::Admin)?;
-    PostgresStore::connect(options).await.map_err(|error| Failure::failed(error.to_string()))
+    PostgresStore::connect_to_administer(options).await.map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// Makes a key, keeps it, and then the tenant.

@@ -35,8 +35,8 @@ mod store;
 mod stuck;
 mod threads;
 mod tls;
-mod vitals;
 mod usage;
+mod vitals;
 
 pub use connection::{Connection, Driver, Param, connect};
 pub use options::{PasswordSource, PostgresOptions};

@@ -57,7 +57,7 @@ impl PostgresStore {
     /// Connects to a database whose schema is there already. Refused where the database was restored to an earlier point
     /// or is a copy, and nobody has declared it.
     pub async fn connect(options: PostgresOptions) -> Result<Self, ConnectError> {
-        let store = Self::connect_to_restored(options).await?;
+        let store = Self::connect_to_administer(options).await?;
         match maintenance::enter(&store).await {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -67,8 +67,9 @@ impl PostgresStore {
         }
     }
 
-    /// Like [`Self::connect`], whatever has become of the database: for whoever declares it.
-    pub async fn connect_to_restored(options: PostgresOptions) -> Result<Self, ConnectError> {
+    /// Like [`Self::connect`], whatever has become of the database and wherever large payloads lie: for operators, who
+    /// declare a restore and make tenants, and neither claim nor read tasks.
+    pub async fn connect_to_administer(options: PostgresOptions) -> Result<Self, ConnectError> {
         let [creating, appending, writing, reading] = options.connections;
         let directory = options.blobs_directory.clone().map(SharedDir::new);
         let options = Arc::new(options);

@@ -4,10 +4,10 @@
 use async_trait::async_trait;
 use rusqlite::params;
 
-use super::{SqliteStore, budgets};
 use super::rows::{DRAINED, PENDING, PRIORITY_MS, RUNNING, WAITING};
 use super::transaction::Tx;
 use super::writer::Lane;
+use super::{SqliteStore, budgets};
 use crate::{Maintenance, PausedTasks, Result};
 
 #[async_trait]

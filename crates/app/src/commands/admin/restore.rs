@@ -19,7 +19,7 @@ enum Opened {
 }
 
 impl Opened {
-    /// Opens a cluster's store whatever has become of it, or that of the data directory.
+    /// Opens a cluster's store, or that of the data directory.
     async fn open(context: &Context, local: bool) -> Result<Self> {
         if local {
             let options = SqliteOptions::new(context.home.path());
@@ -27,7 +27,7 @@ impl Opened {
                 .map(Self::Local)
                 .map_err(|error| Failure::failed(error.to_string()));
         }
-        let store = PostgresStore::connect_to_restored(options(context, Purpose::Admin)?).await;
+        let store = PostgresStore::connect_to_administer(options(context, Purpose::Admin)?).await;
         store.map(Self::Cluster).map_err(|error| Failure::failed(error.to_string()))
     }
 

@@ -94,11 +94,11 @@ async fn a_copy_is_noticed_until_it_is_declared() {
     for options in [&complete, &earlier] {
         assert!(refused(options).await.contains("is a copy"));
     }
-    let store = PostgresStore::connect_to_restored(complete.clone()).await.unwrap();
+    let store = PostgresStore::connect_to_administer(complete.clone()).await.unwrap();
     assert!(store.accept_copy().await.unwrap());
     assert_eq!(store.release_paused(PausedTasks::All).await.unwrap(), 0, "nothing was paused");
     PostgresStore::connect(complete).await.unwrap();
-    let store = PostgresStore::connect_to_restored(earlier.clone()).await.unwrap();
+    let store = PostgresStore::connect_to_administer(earlier.clone()).await.unwrap();
     assert_eq!(store.declare_restored().await.unwrap(), 1);
     PostgresStore::connect(earlier).await.unwrap();
 }

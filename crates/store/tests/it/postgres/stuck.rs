@@ -79,7 +79,7 @@ async fn a_task_without_a_place_is_ready_again() {
     )
     .await;
     let mended = Mended { tenant: lab.tenant, task: claimed, reason: StuckReason::NoPlace };
-    assert_eq!(mend(&store).await, [mended.clone()]);
+    assert_eq!(mend(&store).await, std::slice::from_ref(&mended));
     assert_eq!(mend(&store).await, []);
     let given = lab.store.claim(worker, 10.into()).await.unwrap();
     let again = given.iter().find(|given| given.head.id == claimed).unwrap();
