@@ -7,3 +7,4 @@ pub mod call;
 pub mod models;
 pub mod secrets;
 pub mod tools;
+mod transport;

@@ -4,18 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use reqwest::Response;
+use http::Method;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Gathered;
 use super::config::Dialect;
 use super::fault::{Asked, Fault, Reported};
-use super::http::{Endpoint, chain};
+use super::http::Endpoint;
 use super::request::Wire;
 use super::sse::Parser;
 use super::tokens::Pieces;
 use super::{anthropic, openai, retry};
+use crate::transport::{Answer, Unanswered};
 
 /// Bound on an answer: far above what any model writes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -77,19 +78,18 @@ impl Attempt<'_> {
         // Where no stream is asked for, everything comes at once: only the bound on the whole can hold.
         let silence = if self.wire.streaming { self.first_token } else { self.until - begun };
         let limit = self.until.min(begun + silence);
-        let sending = self
-            .endpoint
-            .client
-            .post(self.endpoint.url.clone())
-            .headers(self.headers.clone())
-            .body(self.body.clone())
-            .send();
+        let sending = self.endpoint.transport.send(
+            Method::POST,
+            &self.endpoint.url,
+            self.headers.clone(),
+            Some(self.body.clone()),
+        );
         let mut response = match timeout_at(limit, sending).await {
             Err(_) => return Err(self.silent(limit, false)),
-            Ok(Err(error)) => return Err(self.unsent(&error)),
+            Ok(Err(why)) => return Err(self.unsent(why)),
             Ok(Ok(response)) => response,
         };
-        if !response.status().is_success() {
+        if !response.status.is_success() {
             return Err(self.refused(response, limit).await);
         }
         self.read(&mut response, begun, silence, into, pieces).await?;
@@ -101,7 +101,7 @@ impl Attempt<'_> {
 
     async fn read(
         &self,
-        response: &mut Response,
+        response: &mut Answer,
         begun: Instant,
         silence: Duration,
         into: &mut Gathered,
@@ -130,11 +130,10 @@ impl Attempt<'_> {
             let chunk = match chunk {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => {
+                Err(why) => {
                     return Err(Fault::passing(format!(
-                        "the answer of the provider `{}` was cut off: {}",
-                        self.provider,
-                        chain(&error)
+                        "the answer of the provider `{}` was cut off: {why}",
+                        self.provider
                     )));
                 }
             };
@@ -222,17 +221,21 @@ impl Attempt<'_> {
         })
     }
 
-    fn unsent(&self, error: &reqwest::Error) -> Fault {
-        let what = if error.is_connect() { "cannot be reached" } else { "gave no answer" };
+    fn unsent(&self, why: Unanswered) -> Fault {
+        let (what, why) = match why {
+            Unanswered::Unconnected(why) => ("cannot be reached", why),
+            Unanswered::Denied(denied) => ("may not be reached", denied.to_string()),
+            Unanswered::Unbuildable(why) | Unanswered::Lost(why) => ("gave no answer", why),
+        };
         let host = self.endpoint.url.host_str().unwrap_or_default();
         let port = self.endpoint.url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Fault::passing(format!("the provider `{}` at {host}{port} {what}: {}", self.provider, chain(error)))
+        Fault::passing(format!("the provider `{}` at {host}{port} {what}: {why}", self.provider))
     }
 
-    async fn refused(&self, mut response: Response, limit: Instant) -> Fault {
-        let status = response.status().as_u16();
-        let retry_after = retry::asked(response.headers(), SystemTime::now());
-        let should_retry = match response.headers().get("x-should-retry").map(|v| v.as_bytes()) {
+    async fn refused(&self, mut response: Answer, limit: Instant) -> Fault {
+        let status = response.status.as_u16();
+        let retry_after = retry::asked(&response.headers, SystemTime::now());
+        let should_retry = match response.headers.get("x-should-retry").map(|v| v.as_bytes()) {
             Some(b"true") => Some(true),
             Some(b"false") => Some(false),
             _ => None,
@@ -256,8 +259,8 @@ impl Attempt<'_> {
     }
 }
 
-fn is_event_stream(response: &Response) -> bool {
-    let kind = response.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+fn is_event_stream(response: &Answer) -> bool {
+    let kind = response.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
 }
 
@@ -275,7 +278,7 @@ fn sniff(begin: &[u8]) -> Form {
 
 /// Lets a finished answer's connection come to its end, without which it cannot be used again. Mostly the end is there
 /// already; else it is waited for aside.
-fn drain(mut response: Response) {
+fn drain(mut response: Answer) {
     if let Some(Ok(None)) = response.chunk().now_or_never() {
         return;
     }

@@ -1,20 +1,24 @@
 //! The HTTP client and the headers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::Client;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
 use super::anthropic;
 use super::config::{Dialect, ModelsError, ProviderConfig};
 use crate::call::CallContext;
+use crate::transport::{Connecting, NAME, Transport, chain};
 
-/// A provider with what each request needs made ready. Its client keeps its connections for all calls.
-#[derive(Debug)]
+/// How long an idle connection is kept: below the 60 s after which common servers and balancers drop it.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// A provider with what each request needs made ready. Its connections are kept for all calls.
 pub(super) struct Endpoint {
-    pub client: Client,
+    pub transport: Transport,
     pub url: Url,
     headers: HeaderMap,
 }
@@ -46,8 +50,8 @@ impl Endpoint {
             Some(Host::Domain(name)) => name == "localhost",
             None => return Err(bad("it names no host".to_owned())),
         };
-        let client = client(connect_timeout, local, url.scheme() == "https")?;
-        Ok(Self { client, url, headers: Self::headers(config)? })
+        let transport = transport(connect_timeout, local, url.scheme() == "https")?;
+        Ok(Self { transport, url, headers: Self::headers(config)? })
     }
 
     fn headers(config: &ProviderConfig) -> Result<HeaderMap, ModelsError> {
@@ -93,38 +97,31 @@ impl Endpoint {
     }
 }
 
-/// A client for a server on this machine or elsewhere. Requests to this machine never go through a proxy, whatever the
+/// A transport to a server on this machine or elsewhere. Requests to this machine never go through a proxy, whatever the
 /// environment says of it.
-fn client(connect_timeout: Duration, local: bool, tls: bool) -> Result<Client, ModelsError> {
+fn transport(connect_timeout: Duration, local: bool, tls: bool) -> Result<Transport, ModelsError> {
     // Another part of the program may have done so already; both choose the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
-        let builder = Client::builder()
+        let builder = reqwest::Client::builder()
             .connect_timeout(connect_timeout)
             // A redirect would carry the key to an address that nobody configured.
             .redirect(Policy::none())
-            // Below the 60 s after which common servers and balancers drop an idle connection.
-            .pool_idle_timeout(Duration::from_secs(50))
-            .user_agent(concat!("agenticai/", env!("CARGO_PKG_VERSION")));
+            .pool_idle_timeout(IDLE)
+            .user_agent(NAME);
         if local { builder.no_proxy() } else { builder }
     };
     // Reading the system's certificates takes a while and fails where there are none: without TLS it is not needed.
     let plain = local && !tls;
     let client = if plain { builder().tls_certs_only([]).build() } else { builder().build() };
-    client.map_err(|why| ModelsError::Client(chain(&why)))
-}
-
-/// An error with its causes: reqwest tells the interesting part only there. Addresses are left out, because they may
-/// hold a password.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
+    let client = client.map_err(|why| ModelsError::Client(chain(&why)))?;
+    Ok(Transport::new(
+        client,
+        Connecting {
+            timeout: connect_timeout,
+            idle: Some(IDLE),
+            gate: None,
+            proxies: (!local).then(|| Arc::new(Matcher::from_system())),
+        },
+    ))
 }

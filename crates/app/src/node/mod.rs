@@ -9,6 +9,7 @@ pub mod assistant;
 mod choice;
 mod identity;
 mod logging;
+mod open_files;
 pub mod parts;
 mod parts_config;
 mod store_metrics;

@@ -17,6 +17,7 @@ use agenticai_worker::{Apart, RealPerformer, Stop, Worker, WorkerConfig, WorkerM
 
 use super::abilities::Installed;
 use super::choice::{Choice, choose};
+use super::open_files;
 use super::parts_config;
 use crate::commands::Context;
 use crate::config::Settings;
@@ -118,6 +119,7 @@ impl Workshop {
         performers: &Performers,
         metrics: Arc<WorkerMetrics>,
     ) -> Self {
+        open_files::make_room(u64::from(settings.worker.concurrency));
         let stop = Stop::default();
         let Post { name, suspects_only, apart } = post;
         let performer = RealPerformer { models: performers.models.clone(), tools: performers.tools.clone() };

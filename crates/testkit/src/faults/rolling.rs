@@ -140,5 +140,6 @@ fn request(number: u64, rng: &mut Rng) -> CreateTaskRequest {
         metadata: serde_json::Map::new(),
         thread: None,
         if_active: None,
+        budget: None,
     }
 }

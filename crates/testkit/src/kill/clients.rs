@@ -154,6 +154,7 @@ async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
         metadata: serde_json::Map::new(),
         thread: planned.thread.as_ref().map(|(name, _)| name.clone()),
         if_active: planned.thread.as_ref().map(|(_, if_active)| *if_active),
+        budget: None,
     };
     loop {
         match api.create_task(&request, &planned.key).await {

@@ -24,7 +24,7 @@ pub struct Gate {
     policy: EgressPolicy,
     lookup: Lookup,
     announced: Mutex<HashMap<String, Vec<u16>>>,
-    proxy: Matcher,
+    proxy: Arc<Matcher>,
     proxy_hosts: BTreeSet<String>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Admission {
 impl Gate {
     /// A gate that resolves names as the system does, or as `lookup` does. Proxies come from the environment.
     pub fn new(policy: EgressPolicy, lookup: Option<Lookup>) -> Arc<Self> {
-        let proxy = Matcher::from_system();
+        let proxy = Arc::new(Matcher::from_system());
         let proxy_hosts = ["http://proxied.invalid/", "https://proxied.invalid/"]
             .iter()
             .filter_map(|uri| proxy.intercept(&uri.parse().ok()?)?.uri().host().map(str::to_ascii_lowercase))
@@ -79,6 +79,24 @@ impl Gate {
         }
         self.announcements().entry(name.clone()).or_default().push(port);
         Ok(Admission { gate: self.clone(), announced: Some((name, port)) })
+    }
+
+    /// The proxies of the environment.
+    pub(crate) fn proxies(&self) -> &Arc<Matcher> {
+        &self.proxy
+    }
+
+    /// The addresses of a name that may be connected to now.
+    pub(crate) async fn resolve(
+        &self,
+        name: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let name = name.to_ascii_lowercase();
+        let found = (self.lookup)(name.clone()).await?;
+        if self.proxy_hosts.contains(&name) {
+            return Ok(found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect());
+        }
+        Ok(self.filter(&name, found)?)
     }
 
     fn announcements(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<u16>>> {
@@ -126,14 +144,7 @@ impl Resolve for GateResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let gate = self.0.clone();
         Box::pin(async move {
-            let name = name.as_str().to_ascii_lowercase();
-            let found = (gate.lookup)(name.clone()).await?;
-            let addresses = if gate.proxy_hosts.contains(&name) {
-                found.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
-            } else {
-                gate.filter(&name, found)?
-            };
-            let addresses: Addrs = Box::new(addresses.into_iter());
+            let addresses: Addrs = Box::new(gate.resolve(name.as_str()).await?.into_iter());
             Ok(addresses)
         })
     }

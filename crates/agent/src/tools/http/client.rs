@@ -1,11 +1,10 @@
-//! The HTTP client: two connection pools, checked redirects, and what is known when sending fails.
+//! The HTTP client: with kept connections and without, checked redirects, and what is known when sending fails.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agenticai_domain::spec::{Effect, ToolDef};
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::redirect;
 use url::Url;
 
@@ -13,13 +12,16 @@ use super::headers::call_metadata;
 use super::request::HttpCall;
 use super::response;
 use crate::call::CallContext;
-use crate::tools::egress::{EgressDenied, Gate, GateResolver, Refusal};
+use crate::tools::egress::{Gate, GateResolver, Refusal};
 use crate::tools::retry::{Attempt, Failure, within};
+use crate::transport::{Answer, Connecting, NAME, Transport, Unanswered, chain};
 
 /// Redirects that are followed for one attempt.
 const MAX_REDIRECTS: usize = 5;
 /// A connection that takes longer is given up; it has sent nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(90);
 
 /// Why tools cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +31,9 @@ pub struct ToolsError(#[source] reqwest::Error);
 /// Sends requests through the gate. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
-    pooled: reqwest::Client,
-    single: reqwest::Client,
+    pooled: Arc<Transport>,
+    single: Arc<Transport>,
+    single_full: reqwest::Client,
     gate: Arc<Gate>,
 }
 
@@ -38,18 +41,26 @@ impl HttpClient {
     pub fn open(gate: Arc<Gate>) -> Result<Self, ToolsError> {
         // Another part may have installed the same provider already; either one does.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let pooled = build(&gate, |builder| builder)?;
+        let connecting = |idle| Connecting {
+            timeout: CONNECT_TIMEOUT,
+            idle,
+            gate: Some(gate.clone()),
+            proxies: Some(gate.proxies().clone()),
+        };
+        let pooled = build(&gate, |builder| builder.pool_idle_timeout(IDLE))?;
+        let pooled = Arc::new(Transport::new(pooled, connecting(Some(IDLE))));
         // A connection out of a pool may have been closed by the server a moment ago, and a transport that then sends
         // again on a new one repeats the call. So calls that must not be repeated get a connection of their own, and
         // HTTP/1.1, which has no refused streams that would be sent again.
-        let single = build(&gate, |builder| builder.pool_max_idle_per_host(0).http1_only())?;
-        Ok(Self { pooled, single, gate })
+        let single_full = build(&gate, |builder| builder.pool_max_idle_per_host(0).http1_only())?;
+        let single = Arc::new(Transport::new(single_full.clone(), connecting(None)));
+        Ok(Self { pooled, single, single_full, gate })
     }
 
     /// The client without a pool, for protocols that send their requests themselves. Whoever uses it keeps an
     /// admission of the gate.
     pub fn single(&self) -> reqwest::Client {
-        self.single.clone()
+        self.single_full.clone()
     }
 
     pub fn gate(&self) -> &Arc<Gate> {
@@ -70,18 +81,18 @@ impl HttpClient {
                 Ok(admission) => admission,
                 Err(refusal) => return refused(refusal),
             };
-            let mut request =
-                client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
-            if let Some(body) = &call.body {
-                request = request.body(body.clone());
-            }
+            let mut headers = call.headers.clone();
             for (name, value) in call_metadata(ctx, number) {
-                request = request.header(name, value);
+                match HeaderValue::try_from(value) {
+                    Ok(value) => drop(headers.append(name, value)),
+                    Err(error) => return sending_failed(Unanswered::Unbuildable(error.to_string())),
+                }
             }
             if !(ctx.may_send)() {
                 return Attempt::LeaseLost;
             }
-            let answer = match request.send().await {
+            let sending = client.send(call.method.clone(), &call.url, headers, call.body.clone());
+            let answer = match sending.await {
                 Ok(answer) => answer,
                 Err(error) => return sending_failed(error),
             };
@@ -89,7 +100,7 @@ impl HttpClient {
                 return response::read(answer, &call.method, def.max_result_bytes as usize).await;
             };
             if once {
-                let code = format!("http_{}", answer.status().as_u16());
+                let code = format!("http_{}", answer.status.as_u16());
                 return Attempt::failed(
                     &code,
                     format!(
@@ -98,7 +109,7 @@ impl HttpClient {
                     ),
                 );
             }
-            follow(&mut call, answer.status(), target);
+            follow(&mut call, answer.status, target);
         }
         Attempt::failed(
             "too_many_redirects",
@@ -113,7 +124,7 @@ fn build(
 ) -> Result<reqwest::Client, ToolsError> {
     let base = || {
         with(reqwest::Client::builder())
-            .user_agent(concat!("agenticai/", env!("CARGO_PKG_VERSION")))
+            .user_agent(NAME)
             .dns_resolver(Arc::new(GateResolver(gate.clone())))
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -140,52 +151,25 @@ pub(crate) fn refused(refusal: Refusal) -> Attempt {
 }
 
 /// What is known when no answer came.
-pub(crate) fn sending_failed(error: reqwest::Error) -> Attempt {
-    let error = error.without_url();
-    if let Some(denied) = find::<EgressDenied>(&error) {
-        return Attempt::failed("egress_denied", denied.to_string());
-    }
-    if error.is_builder() || error.is_request() && find::<http::Error>(&error).is_some() {
-        return Attempt::failed("bad_request", format!("the request cannot be built: {}", chain(&error)));
-    }
-    if error.is_connect() {
-        // Resolution, TCP, TLS and a proxy's tunnel: all of them come before the first byte of the request.
-        return Attempt::NotSent(Failure::new("unreachable", format!("cannot connect: {}", chain(&error))));
-    }
-    Attempt::Unknown(Failure::new(
-        "connection_lost",
-        format!("the connection was lost before an answer came: {}", chain(&error)),
-    ))
-}
-
-/// An error with its causes, each said once.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
+pub(crate) fn sending_failed(why: Unanswered) -> Attempt {
+    match why {
+        Unanswered::Denied(denied) => Attempt::failed("egress_denied", denied.to_string()),
+        Unanswered::Unbuildable(why) => {
+            Attempt::failed("bad_request", format!("the request cannot be built: {why}"))
         }
-        next = cause.source();
-    }
-    text
-}
-
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(found) = cause.downcast_ref() {
-            return Some(found);
+        Unanswered::Unconnected(why) => {
+            Attempt::NotSent(Failure::new("unreachable", format!("cannot connect: {why}")))
         }
-        next = cause.source();
+        Unanswered::Lost(why) => Attempt::Unknown(Failure::new(
+            "connection_lost",
+            format!("the connection was lost before an answer came: {why}"),
+        )),
     }
-    None
 }
 
-fn redirect_target(answer: &reqwest::Response, from: &Url) -> Option<Url> {
-    let moved = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = answer.headers().get(header::LOCATION).filter(|_| moved)?;
+fn redirect_target(answer: &Answer, from: &Url) -> Option<Url> {
+    let moved = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = answer.headers.get(header::LOCATION).filter(|_| moved)?;
     from.join(location.to_str().ok()?).ok()
 }
 

@@ -6,7 +6,7 @@ mod request;
 mod response;
 
 pub use client::ToolsError;
-pub(crate) use client::{HttpClient, chain, refused, sending_failed};
+pub(crate) use client::{HttpClient, refused, sending_failed};
 pub(crate) use headers::{call_metadata, check_header_name};
 pub(crate) use request::HttpCall;
 pub(crate) use response::parse_retry_after;

@@ -6,16 +6,16 @@ use agenticai_domain::journal::CallOutcome;
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::client::chain;
 use crate::tools::retry::{Attempt, Failure};
+use crate::transport::Answer;
 
 /// As much of an error's body as is shown.
 const EXCERPT_BYTES: usize = 2_000;
 
 /// Reads an answer. Not more than `max_bytes` and one piece beyond them are ever held in memory.
-pub(super) async fn read(mut answer: reqwest::Response, method: &Method, max_bytes: usize) -> Attempt {
-    let status = answer.status();
-    let headers = answer.headers().clone();
+pub(super) async fn read(mut answer: Answer, method: &Method, max_bytes: usize) -> Attempt {
+    let status = answer.status;
+    let headers = std::mem::take(&mut answer.headers);
     let bound = if status.is_success() { max_bytes } else { EXCERPT_BYTES.min(max_bytes) };
     let mut body = Vec::new();
     let mut whole = true;
@@ -32,7 +32,7 @@ pub(super) async fn read(mut answer: reqwest::Response, method: &Method, max_byt
             Err(error) => {
                 return Attempt::Unknown(Failure::new(
                     "connection_lost",
-                    format!("the answer (HTTP {status}) was cut off: {}", chain(&error.without_url())),
+                    format!("the answer (HTTP {status}) was cut off: {error}"),
                 ));
             }
         }

@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::client::REFUSED;
 use super::{Server, content};
 use crate::call::CallContext;
-use crate::tools::http::{call_metadata, chain, parse_retry_after, sending_failed};
+use crate::tools::http::{call_metadata, parse_retry_after, sending_failed};
 use crate::tools::retry::{Attempt, Failure, within};
+use crate::transport::chain;
 
 impl Server {
     /// One attempt to call `tool`. Opening the session has its own bound of time: nothing has been sent before it.
@@ -117,7 +118,7 @@ pub(super) fn transport_failed(error: DynamicTransportError) -> Attempt {
         Err(other) => return lost(format!("the MCP server cannot be reached: {}", chain(other.as_ref()))),
     };
     match error {
-        StreamableHttpError::Client(error) => sending_failed(error),
+        StreamableHttpError::Client(error) => sending_failed(error.into()),
         StreamableHttpError::HttpStatus(answer) => Attempt::Passing {
             outcome: CallOutcome::Error {
                 code: format!("http_{}", answer.status),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use super::server::{Reply, Server};
+use super::server::{Reply, Request, Server};
 use super::{call, content, context, error, http_tool, tools, uncertain};
 
 fn once() -> Value {
@@ -138,6 +138,23 @@ async fn once_never_reuses_a_connection() {
         content(call(&tools, &def, json!({})).await);
     }
     assert_eq!((server.requests().len(), server.connections()), (6, 4));
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_meanwhile_costs_no_attempt() {
+    let closing = |_: usize, _: &Request| {
+        Reply::SendAndClose(
+            b"HTTP/1.1 200 Said\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nok".to_vec(),
+        )
+    };
+    let server = Server::start(closing).await;
+    let tools = tools();
+    let def = http_tool(&tools, &server.url("/"), json!({})).await;
+    for _ in 0..3 {
+        assert_eq!(call(&tools, &def, json!({})).await.attempts, 1);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((server.requests().len(), server.connections()), (3, 3));
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0005_schedules", sql: include_str!("../migrations/0005_schedules.sql") },
     Migration { name: "0006_retention", sql: include_str!("../migrations/0006_retention.sql") },
     Migration { name: "0007_threads", sql: include_str!("../migrations/0007_threads.sql") },
+    Migration { name: "0008_budgets", sql: include_str!("../migrations/0008_budgets.sql") },
+    Migration { name: "0009_usage", sql: include_str!("../migrations/0009_usage.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.

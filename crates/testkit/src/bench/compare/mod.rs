@@ -143,7 +143,8 @@ async fn once(
     };
     let stub = Stub::start(&StubConfig { latency_ms, log: log.clone(), ..StubConfig::default() })?;
     let tasks = config.n3.min(contender.most_in_flight());
-    let at_once = (workload == Workload::W3).then_some(tasks);
+    // One place in twenty is kept for other tenants.
+    let at_once = (workload == Workload::W3).then_some(tasks + tasks / 19 + 1);
     let effect = if workload == Workload::W4once { Effect::Once } else { Effect::Idempotent };
     let system = contender.start(&stub, at_once, effect).await?;
     let system = system.as_ref();
