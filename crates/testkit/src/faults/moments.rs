@@ -271,6 +271,7 @@ fn request(turn: Vec<ScriptCall>, latency_ms: u64) -> CreateTaskRequest {
         metadata: serde_json::Map::new(),
         thread: None,
         if_active: None,
+        budget: None,
     }
 }
 
