@@ -3,6 +3,7 @@
 //! It knows the rules, not the engine: what it reads are facts that were committed or observed, so that it can find
 //! the engine at fault.
 
+mod budgets;
 mod calls;
 mod journal;
 mod log;
@@ -18,6 +19,7 @@ use agenticai_domain::journal::Recorded;
 use agenticai_domain::spec::{AgentKind, Effect};
 use agenticai_domain::task::TaskStatus;
 
+pub use budgets::Account;
 pub use log::{Call, read_log};
 pub use report::{Counts, Report, Rule, Violation};
 pub use rows::{Owner, Place, Snapshot, ThreadPlace};
@@ -97,6 +99,8 @@ pub struct Evidence {
     pub snapshots: Vec<Snapshot>,
     /// What those saw who followed tasks.
     pub watched: Vec<Watched>,
+    /// The budget that pays for all tasks, where there is one.
+    pub account: Option<Account>,
 }
 
 /// Joins the evidence and reports every broken rule with what was counted on the way.
@@ -110,6 +114,7 @@ pub fn check(evidence: &Evidence) -> Report {
     rows::check(&evidence.snapshots, &mut report);
     threads::check(evidence, &mut report);
     streams::check(evidence, &mut report);
+    budgets::check(evidence, &mut report);
     report
 }
 
