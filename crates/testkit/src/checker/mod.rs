@@ -3,6 +3,7 @@
 //! It knows the rules, not the engine: what it reads are facts that were committed or observed, so that it can find
 //! the engine at fault.
 
+mod budgets;
 mod calls;
 mod journal;
 mod log;
@@ -18,6 +19,7 @@ use agenticai_domain::journal::Recorded;
 use agenticai_domain::spec::{AgentKind, Effect};
 use agenticai_domain::task::TaskStatus;
 
+pub use budgets::Account;
 pub use log::{Call, read_log};
 pub use report::{Counts, Report, Rule, Violation};
 pub use rows::{Owner, Place, Snapshot, ThreadPlace};
@@ -67,6 +69,13 @@ pub struct Incarnation {
     pub struck: bool,
 }
 
+impl Span {
+    /// How much of it lies between two times, in microseconds.
+    fn between(&self, from_us: u64, until_us: u64) -> u64 {
+        self.until_us.min(until_us).saturating_sub(self.from_us.max(from_us))
+    }
+}
+
 /// Everything that is joined.
 #[derive(Debug, Default)]
 pub struct Evidence {
@@ -82,12 +91,16 @@ pub struct Evidence {
     pub kills: Vec<u64>,
     /// While a process that advances tasks stood still: what it decided before, it may do just after.
     pub frozen: Vec<Span>,
+    /// While the database was killed, frozen or cut off from all: what a worker had to commit waited meanwhile.
+    pub database_away: Vec<Span>,
     /// Who held which task under which epoch. Empty where nobody wrote it down: nothing is said of repeats then.
     pub owners: BTreeMap<(TaskId, u32), Incarnation>,
     /// The tables of a cluster's database, each at one moment.
     pub snapshots: Vec<Snapshot>,
     /// What those saw who followed tasks.
     pub watched: Vec<Watched>,
+    /// The budget that pays for all tasks, where there is one.
+    pub account: Option<Account>,
 }
 
 /// Joins the evidence and reports every broken rule with what was counted on the way.
@@ -101,6 +114,7 @@ pub fn check(evidence: &Evidence) -> Report {
     rows::check(&evidence.snapshots, &mut report);
     threads::check(evidence, &mut report);
     streams::check(evidence, &mut report);
+    budgets::check(evidence, &mut report);
     report
 }
 

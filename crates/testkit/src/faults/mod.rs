@@ -86,6 +86,8 @@ pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
         .filter(|fault| fault.kind == Kind { target: Target::Worker, means: Means::Freeze })
         .map(|fault| fault.span)
         .collect();
+    evidence.database_away =
+        faults.iter().filter(|fault| fault.kind.target == Target::Postgres).map(|fault| fault.span).collect();
     evidence.kills = (faults.iter())
         .filter(|fault| fault.kind.means == Means::Kill)
         .map(|fault| fault.span.from_us)
@@ -108,6 +110,7 @@ pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
         format!("{} / {}", report.counts.threads, report.counts.queued)
     });
     row("calls after a commit by a process frozen before it", report.counts.by_woken);
+    row("tokens charged to a budget", report.counts.tokens);
     row("looks at the tables / places of tasks seen", {
         format!("{} / {}", evidence.snapshots.len(), report.counts.places)
     });
@@ -183,6 +186,7 @@ fn void(counts: &Counts, coverage: &Coverage, by_kind: &ByKind) -> Vec<String> {
         least(&format!("{kind} with calls in flight"), *in_flight, MIN_OF_EACH_KIND);
     }
     least("steps that became uncertain", counts.uncertain, 1);
+    least("tokens charged to a budget", usize::try_from(counts.tokens).unwrap_or(usize::MAX), 1);
     least("threads with several tasks", counts.threads, 1);
     least("places in threads' queues seen", counts.queued, 1);
     least("streams that outlived a connection", counts.stream_connections, counts.streams + 1);
@@ -206,6 +210,7 @@ mod tests {
             uncertain: 1,
             threads: 1,
             queued: 1,
+            tokens: 1,
             streams: 2,
             stream_connections: 3,
             ..Counts::default()
@@ -221,6 +226,7 @@ mod tests {
             Counts { uncertain: 0, ..counts.clone() },
             Counts { threads: 0, ..counts.clone() },
             Counts { queued: 0, ..counts.clone() },
+            Counts { tokens: 0, ..counts.clone() },
             Counts { untagged: 1, ..counts.clone() },
             Counts { stream_connections: 2, ..counts.clone() },
         ] {

@@ -2,17 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use agenticai_wire::BudgetRequest;
 use anyhow::Context as _;
 
 use super::meters::{Meters, Sums};
 use super::{owners, tables};
 use crate::api::Api;
-use crate::checker::{self, Accepted, Evidence, Snapshot};
+use crate::checker::{self, Accepted, Account, Evidence, Snapshot};
 use crate::cluster::{Cluster, ClusterConfig};
 use crate::kill::agents;
 use crate::kill::rest::{come_to_rest, with_journals};
 use crate::stub::{Stub, StubConfig};
+
+/// The budget that pays for every task of a run: it refuses nothing, and has to add up.
+const BUDGET: &str = "everything";
+const MAX_TOKENS: u64 = 1_000_000_000_000;
 
 /// A cluster with the test's agents on it, and the stub that they talk to.
 pub struct Stage {
@@ -46,6 +52,15 @@ impl Stage {
         for agent in agents::all(&stub.url()) {
             api.put_agent(&agent).await.with_context(|| format!("agent {}", agent["name"]))?;
         }
+        let budget = BudgetRequest {
+            name: BUDGET.to_owned(),
+            agent: None,
+            user: None,
+            period: None,
+            max_tokens: Some(MAX_TOKENS),
+            max_cost_usd: None,
+        };
+        api.create_budget(&budget).await?;
         let meters = Meters::start(cluster.clone());
         Ok(Self { stub, cluster, api, dir: dir.to_owned(), log, meters })
     }
@@ -70,6 +85,7 @@ impl Stage {
             effects: agents::effects(),
             owners: owners::read(&self.cluster, struck).await?,
             snapshots: vec![last],
+            account: Some(account(&self.api).await?),
             ..Evidence::default()
         };
         let ended = Ended { tasks, sums, cluster: self.cluster, dir: self.dir };
@@ -85,6 +101,22 @@ impl Stage {
     /// Where every task is now.
     pub async fn snapshot(&self) -> anyhow::Result<Snapshot> {
         tables::snapshot(&self.cluster, false).await
+    }
+}
+
+/// The account of the budget once nothing of it is reserved, or after half a minute as it stands.
+async fn account(api: &Api) -> anyhow::Result<Account> {
+    let begun = Instant::now();
+    loop {
+        let view = api.budget(BUDGET).await?;
+        if view.reserved.tokens == 0 || begun.elapsed() > Duration::from_secs(30) {
+            return Ok(Account {
+                max_tokens: MAX_TOKENS,
+                spent_tokens: view.spent.tokens,
+                reserved_tokens: view.reserved.tokens,
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
