@@ -1,7 +1,9 @@
 //! The command line: what can be typed. What it does stands in [`crate::commands`], one command per file.
 
+mod budget;
 mod schedule;
 mod thread;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -13,8 +15,10 @@ use agenticai_domain::thread::IfActive;
 use crate::config::FlagValue;
 use crate::exit;
 
+pub use budget::{Budget, CreateBudget};
 pub use schedule::{CreateSchedule, Schedule};
 pub use thread::Thread;
+pub use usage::Usage;
 
 /// Durable LLM agents: one binary that runs them, keeps their journals and goes on after every crash.
 #[derive(Debug, Parser)]
@@ -98,6 +102,11 @@ pub enum Command {
     /// Create, list, show and delete threads, whose tasks run one after another
     #[command(subcommand)]
     Thread(Thread),
+    /// Create, list, show, change and delete budgets, which bound what tasks spend together
+    #[command(subcommand)]
+    Budget(Budget),
+    /// Sum up what tasks have consumed
+    Usage(Usage),
     /// Check configuration, ports, keys, disk, clock and models, and say how to mend them
     Doctor,
     /// Look at the configuration
@@ -255,6 +264,12 @@ pub struct Run {
     /// What happens while another task of the thread is active: queue, reject, interrupt or replace [default: queue]
     #[arg(long, value_name = "HOW", value_parser = schedule::one_of::<IfActive>, requires = "thread")]
     pub if_active: Option<IfActive>,
+    /// Input and output tokens that it may spend, together with the tasks that it calls
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
+    /// What it may cost in US dollars, together with the tasks that it calls
+    #[arg(long, value_name = "USD")]
+    pub max_cost: Option<f64>,
 }
 
 /// `agent`

@@ -48,6 +48,10 @@ id!(
     ScheduleId
 );
 id!(
+    /// A bound on what tasks may spend together.
+    BudgetId
+);
+id!(
     /// A conversation, whose tasks run one after another.
     ThreadId
 );

@@ -4,6 +4,7 @@
 //! performed next. There is no clock, no I/O and no runtime here, so that hundreds of thousands of crash schedules
 //! can be tried in seconds.
 
+pub mod budget;
 pub mod conversation;
 pub mod engine;
 pub mod ids;

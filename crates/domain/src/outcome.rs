@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::ids::{AgentId, StepId};
-use crate::journal::{CallOutcome, ModelAttempt};
+use crate::journal::{CallOutcome, ModelAttempt, TurnCut};
 use crate::task::TaskError;
 use crate::usage::Spend;
 
@@ -12,6 +12,8 @@ use crate::usage::Spend;
 pub enum Outcome {
     /// A model call ended.
     Model(ModelOutcome),
+    /// A model call was cut off.
+    ModelCut(TurnCut),
     /// A tool call ended.
     Tool {
         /// The journaled attempt that was performed: an outcome says nothing of a later one.

@@ -196,6 +196,8 @@ impl TaskError {
 pub mod codes {
     /// A limit of steps, tokens or cost was reached.
     pub const LIMIT_EXCEEDED: &str = "limit_exceeded";
+    /// A budget that pays for the task has too little left for its next model call.
+    pub const BUDGET_EXCEEDED: &str = "budget_exceeded";
     /// The time of `timeout_seconds` is over.
     pub const DEADLINE_EXCEEDED: &str = "deadline_exceeded";
     /// The conversation no longer fits the model.
@@ -212,12 +214,14 @@ pub mod codes {
     pub const OUTPUT_INVALID: &str = "output_invalid";
     /// The one tool of an agent of kind `tool` failed.
     pub const TOOL_FAILED: &str = "tool_failed";
-    /// `max_cost_usd` is set and the model's price is unknown.
+    /// `max_cost_usd` is set, for the agent or in a budget, and the model's price is unknown.
     pub const PRICE_UNKNOWN: &str = "price_unknown";
     /// Somebody cancelled it.
     pub const CANCELLED: &str = "cancelled";
     /// The journal cannot be read; nothing is guessed.
     pub const JOURNAL_CORRUPT: &str = "journal_corrupt";
+    /// The program failed in a way that it should not.
+    pub const INTERNAL_ERROR: &str = "internal_error";
     /// It crashes the workers that it is given to.
     pub const POISON: &str = "poison";
     /// Agents called agents too deep.

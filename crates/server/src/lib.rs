@@ -11,6 +11,7 @@ mod abilities;
 mod admin;
 mod agents;
 mod auth;
+mod budgets;
 mod docs;
 mod extract;
 mod health;
@@ -23,6 +24,7 @@ mod schedules;
 mod state;
 mod tasks;
 mod threads;
+mod usage;
 
 pub use abilities::{Abilities, ModelCheck};
 pub use admin::{Standing, admin_router};
@@ -72,7 +74,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Those of agents, tasks, threads and schedules.
+/// Those of agents, tasks, threads, schedules, budgets and usage.
 fn api_routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(agents::list::list_agents, agents::create::create_agent))
@@ -92,6 +94,9 @@ fn api_routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(threads::list::list_threads, threads::create::create_thread))
         .routes(routes!(threads::get::get_thread, threads::delete::delete_thread))
         .routes(routes!(threads::tasks::list_thread_tasks))
+        .routes(routes!(budgets::list::list_budgets, budgets::create::create_budget))
+        .routes(routes!(budgets::get::get_budget, budgets::put::put_budget, budgets::delete::delete_budget))
+        .routes(routes!(usage::usage))
         .routes(routes!(schedules::list::list_schedules, schedules::create::create_schedule))
         .routes(routes!(
             schedules::get::get_schedule,

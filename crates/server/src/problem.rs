@@ -42,6 +42,7 @@ kinds! {
     UNKNOWN_TASK = NOT_FOUND, "unknown-task", "There is no such task";
     UNKNOWN_THREAD = NOT_FOUND, "unknown-thread", "There is no such thread";
     UNKNOWN_SCHEDULE = NOT_FOUND, "unknown-schedule", "There is no such schedule";
+    UNKNOWN_BUDGET = NOT_FOUND, "unknown-budget", "There is no such budget";
     UNKNOWN_STEP = NOT_FOUND, "unknown-step", "The task has no such step";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take the method";
     AGENT_EXISTS = CONFLICT, "agent-exists", "The agent's name is taken";
@@ -49,6 +50,7 @@ kinds! {
     THREAD_BUSY = CONFLICT, "thread-busy", "A task of the thread has not ended";
     THREAD_FULL = CONFLICT, "thread-full", "Too many tasks wait in the thread";
     SCHEDULE_EXISTS = CONFLICT, "schedule-exists", "The schedule's name is taken";
+    BUDGET_EXISTS = CONFLICT, "budget-exists", "The budget's name is taken";
     IDEMPOTENCY_CONFLICT = CONFLICT, "idempotency-conflict", "The Idempotency-Key was used for another request";
     TASK_ENDED = CONFLICT, "task-ended", "The task has ended";
     NOT_WAITING = CONFLICT, "not-waiting", "The step does not wait for this";

@@ -9,7 +9,7 @@ use agenticai_domain::outcome::{ToolOutcome, ToolResult};
 use agenticai_domain::task::{End, NewTask, TaskStatus, WaitingFor};
 use agenticai_domain::usage::Spend;
 
-use crate::{Result, StoreError, WorkerId};
+use crate::{Charge, Result, StoreError, WorkerId};
 
 /// One contiguous run of entries of one task, accepted whole or not at all.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Append {
     pub entries: Vec<Entry>,
     /// Children to create in the same transaction.
     pub children: Vec<NewTask>,
+    /// What budgets pay for the entries, out of the worker's slices.
+    pub charges: Vec<Charge>,
     /// What becomes of the task.
     pub then: Then,
 }

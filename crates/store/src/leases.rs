@@ -94,6 +94,8 @@ pub struct Claimed {
     pub inbox_seq: u64,
     /// Whether it belongs to a thread, whose next task is ready once it has ended.
     pub in_thread: bool,
+    /// Whether its tenant has budgets.
+    pub budgeted: bool,
 }
 
 /// Leases and claims.

@@ -5,6 +5,7 @@
 //! ([`agenticai_testkit`](../agenticai_testkit/index.html)) holds every store to it.
 
 mod agents;
+mod budgets;
 mod cancel;
 mod error;
 mod identity;
@@ -15,12 +16,16 @@ mod schedules;
 mod status;
 mod tasks;
 mod threads;
+mod usage;
 
 pub mod blobs;
 pub mod postgres;
 pub mod sqlite;
 
 pub use agents::{AgentSelector, Agents, CreateAgent, NewAgentVersion, PutAgent};
+pub use budgets::{
+    BudgetRow, BudgetSelector, Budgets, Charge, CreateBudget, Draw, DrawRequest, Keep, NewBudget, Payer,
+};
 pub use cancel::{CancelOutcome, SUPERSEDED, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
@@ -36,13 +41,26 @@ pub use tasks::{
 pub use threads::{
     CreateThread, DeleteThread, InThread, NewThread, TaskThread, ThreadRow, ThreadSelector, Threads,
 };
+pub use usage::{HOUR_MS, UsageBy, UsageSum, Usages};
 
 /// Everything that a store can do.
 pub trait Store:
-    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static
+    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Usages + Send + Sync + 'static
 {
 }
-impl<T: Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Send + Sync + 'static> Store
-    for T
+impl<
+    T: Identity
+        + Agents
+        + Tasks
+        + Threads
+        + Journal
+        + Leases
+        + Schedules
+        + Budgets
+        + Usages
+        + Send
+        + Sync
+        + 'static,
+> Store for T
 {
 }

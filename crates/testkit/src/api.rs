@@ -9,7 +9,8 @@ use agenticai_domain::ids::{StepId, TaskId};
 use agenticai_domain::journal::{Entry, Recorded};
 use agenticai_domain::task::TaskStatus;
 use agenticai_wire::{
-    CountView, CreateTaskRequest, JournalPage, ResolveRequest, SignalRequest, TaskPage, TaskView,
+    BudgetRequest, BudgetView, CountView, CreateTaskRequest, JournalPage, ResolveRequest, SignalRequest,
+    TaskPage, TaskView,
 };
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
@@ -71,6 +72,12 @@ impl Api {
         self
     }
 
+    /// A client for each of the servers alone.
+    pub fn each(&self) -> Vec<Self> {
+        let alone = |url: &String| Self { urls: [url.clone()].into(), ..self.clone() };
+        self.urls.iter().map(alone).collect()
+    }
+
     /// The headers that identify the client.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
@@ -119,6 +126,16 @@ impl Api {
             }
             other => other,
         }
+    }
+
+    /// Makes a budget.
+    pub async fn create_budget(&self, request: &BudgetRequest) -> Result<BudgetView> {
+        self.call("POST", "/api/v1/budgets", &[], Some(to_value(request))).await
+    }
+
+    /// A budget as it stands.
+    pub async fn budget(&self, name: &str) -> Result<BudgetView> {
+        self.call("GET", &format!("/api/v1/budgets/{name}"), &[], None).await
     }
 
     /// Creates a task under an idempotency key.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use agenticai_domain::budget::BudgetLimits;
 use agenticai_domain::ids::{AgentId, ScheduleId, StepId, TaskId, TenantId};
 use agenticai_domain::inbox::{InboxBody, InboxMessage};
 use agenticai_domain::journal::Recorded;
@@ -108,5 +109,20 @@ front! {
         fire(fire: Fire) -> FireOutcome;
         queued_firings(limit: u32) -> Vec<QueuedFiring>;
         start_queued(tenant: TenantId, schedule: ScheduleId, firing: NewFiring) -> Option<Firing>;
+    }
+    Budgets {
+        create_budget(new: NewBudget) -> CreateBudget;
+        budget(tenant: TenantId, which: BudgetSelector) -> Option<BudgetRow>;
+        list_budgets(tenant: TenantId, cursor: Option<String>, limit: u32) -> Page<BudgetRow>;
+        limit_budget(tenant: TenantId, which: BudgetSelector, limits: BudgetLimits) -> bool;
+        delete_budget(tenant: TenantId, which: BudgetSelector) -> bool;
+        budgeted_tenants() -> Vec<TenantId>;
+        payers(tenant: TenantId, task: TaskId) -> Vec<Payer>;
+        draw(worker: WorkerId, request: DrawRequest) -> Draw;
+        give_back(worker: WorkerId, keep: Vec<Keep>) -> ();
+    }
+    Usages {
+        usage(tenant: TenantId, from: i64, until: i64, by: UsageBy, limit: u32) -> Vec<UsageSum>;
+        roll_up_usage(limit: u32) -> u32;
     }
 }

@@ -143,6 +143,7 @@ async fn create(api: &Api, agent: &str, prompt: &str, key: &str) -> anyhow::Resu
         metadata: serde_json::Map::new(),
         thread: None,
         if_active: None,
+        budget: None,
     };
     Ok(api.create_task(&request, key).await?.id)
 }

@@ -8,7 +8,7 @@ use agenticai_domain::ids::{AgentId, StepId, TaskId};
 use agenticai_domain::task::{TaskError, TaskInput, TaskStatus, WaitingFor};
 use agenticai_domain::thread::IfActive;
 
-use crate::TaskThreadView;
+use crate::{BudgetBounds, TaskThreadView};
 
 /// Asks for a task. `POST /api/v1/tasks`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -36,6 +36,10 @@ pub struct CreateTaskRequest {
     /// What happens while another task of the thread is active; absent: `queue`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_active: Option<IfActive>,
+    /// Bounds on what it may spend, together with the tasks that it calls; beside the budgets of its agent, user and
+    /// tenant. It is the budget with the task's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetBounds>,
 }
 
 /// Asks for a task of the agent in the path. `POST /api/v1/agents/{id}/execute`.
@@ -62,6 +66,9 @@ pub struct ExecuteRequest {
     /// As in [`CreateTaskRequest`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_active: Option<IfActive>,
+    /// As in [`CreateTaskRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetBounds>,
 }
 
 /// A task.

@@ -8,6 +8,7 @@
 mod agents;
 mod apart;
 mod appender;
+mod budgets;
 mod clock;
 mod drive;
 mod forgotten;
@@ -21,6 +22,7 @@ mod sweeps;
 mod worker;
 
 pub use apart::Apart;
+pub use budgets::Tab;
 pub use metrics::WorkerMetrics;
 pub use perform::{ModelJob, Performer, RealPerformer, TokenSinkOf, ToolJob};
 pub use sweeps::wake;

@@ -38,6 +38,21 @@ pub struct WorkerMetrics {
     pub append_batch: Histogram,
     /// Tasks that were taken over from dead workers.
     pub takeovers: Counter,
+    /// Model calls that wait because a budget is short.
+    pub budget_waiting: Gauge,
+    /// Model calls that had to wait because a budget was short.
+    pub budget_waits: Counter,
+    /// Model calls that no budget could pay for.
+    pub budget_refusals: Counter,
+}
+
+/// A model call that waits; dropped, it does not any more.
+pub struct BudgetWait(Gauge);
+
+impl Drop for BudgetWait {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for WorkerMetrics {
@@ -54,6 +69,9 @@ impl Default for WorkerMetrics {
             appends: Family::default(),
             append_batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             takeovers: Counter::default(),
+            budget_waiting: Gauge::default(),
+            budget_waits: Counter::default(),
+            budget_refusals: Counter::default(),
         }
     }
 }
@@ -76,6 +94,28 @@ impl WorkerMetrics {
         r.register("appends", "Appended runs, by outcome", self.appends.clone());
         r.register("append_batch", "Runs that were committed together", self.append_batch.clone());
         r.register("takeovers", "Tasks taken over from dead workers", self.takeovers.clone());
+        r.register(
+            "budget_waiting",
+            "Model calls that wait because a budget is short",
+            self.budget_waiting.clone(),
+        );
+        r.register(
+            "budget_waits",
+            "Model calls that had to wait because a budget was short",
+            self.budget_waits.clone(),
+        );
+        r.register(
+            "budget_refusals",
+            "Model calls that a budget could not pay for",
+            self.budget_refusals.clone(),
+        );
+    }
+
+    /// Counts a model call that begins to wait for a budget.
+    pub fn budget_wait(&self) -> BudgetWait {
+        self.budget_waits.inc();
+        self.budget_waiting.inc();
+        BudgetWait(self.budget_waiting.clone())
     }
 
     /// Counts a run by what came of it.

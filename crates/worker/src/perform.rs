@@ -17,6 +17,8 @@ use agenticai_domain::spec::ModelRef;
 use agenticai_domain::task::{TaskError, TaskHead, codes};
 use agenticai_domain::usage::Spend;
 
+use crate::budgets::Tab;
+
 /// A model call to be performed. Borrowed parts are used to build the request, before the future is returned.
 pub struct ModelJob<'a> {
     /// The agent version.
@@ -33,6 +35,8 @@ pub struct ModelJob<'a> {
     pub deadline: Option<tokio::time::Instant>,
     /// Where pieces of the answer go.
     pub sink: TokenSinkOf,
+    /// Who pays for it.
+    pub tab: Arc<Tab>,
 }
 
 /// A tool call to be performed.
@@ -88,7 +92,7 @@ pub struct RealPerformer {
 
 impl Performer for RealPerformer {
     fn model(&self, job: ModelJob<'_>) -> BoxFuture<'static, ModelOutcome> {
-        let ModelJob { agent, task, state, turn, call, deadline, mut sink } = job;
+        let ModelJob { agent, task, state, turn, call, deadline, mut sink, tab } = job;
         let spec = &agent.version().spec;
         let Some(model) = spec.model.clone() else {
             let error = TaskError::new(codes::MODEL_REFUSED, "the agent names no model");
@@ -111,6 +115,9 @@ impl Performer for RealPerformer {
         Box::pin(async move {
             match built {
                 Ok((served, request)) => {
+                    if let Err(error) = tab.reserve(&models.bound(&served, &request, &model)).await {
+                        return unsent(turn, &model, error);
+                    }
                     models.perform(&served, request, &model, turn, &call, deadline, &mut sink).await
                 }
                 Err(error) => unsent(turn, &model, error),

@@ -21,6 +21,7 @@ use agenticai_store::{Claimed, EndOutcome, Store, StoreError, Wanted, WorkerInfo
 use crate::agents::AgentCache;
 use crate::apart::{self, Apart};
 use crate::appender::Appender;
+use crate::budgets::{self, Purse};
 use crate::clock::Clock;
 use crate::drive::{DriveError, Driver, Finish, Shared, Slot};
 use crate::forgotten::{self, Doubt};
@@ -154,6 +155,9 @@ impl Worker {
             tokio::spawn(apart::watch(store.clone(), broker.clone(), self.apart.clone(), over.clone()));
         }
 
+        let purse = Arc::new(Purse::new(store.clone(), lease.worker, clock.clone(), metrics.clone()));
+        tokio::spawn(budgets::keep(purse.clone(), over.clone()));
+
         let slots = Slots::default();
         tokio::spawn(forward_pokes(broker.clone(), slots.clone(), over.clone()));
         let shared = Arc::new(Shared {
@@ -165,6 +169,7 @@ impl Worker {
             lease: lease.clone(),
             clock,
             metrics: metrics.clone(),
+            purse: purse.clone(),
             doubt: Doubt::default(),
             drain: stop.drain.clone(),
             drained: CancellationToken::new(),
@@ -186,6 +191,7 @@ impl Worker {
         }
         drivers.wait().await;
         if !lease.dead.is_cancelled() {
+            purse.close().await?;
             self.store.retire_worker(lease.worker).await?;
         }
         Ok(())
@@ -270,7 +276,7 @@ async fn drive(shared: &Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) {
         Ok(Err(error)) => fail(shared, tenant, task, codes::JOURNAL_CORRUPT, error.to_string()).await,
         Err(_) => {
             let why = "the engine failed in a way that it should not; the server's log says where".to_owned();
-            fail(shared, tenant, task, "internal_error", why).await;
+            fail(shared, tenant, task, codes::INTERNAL_ERROR, why).await;
         }
     }
 }

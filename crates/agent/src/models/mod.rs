@@ -11,6 +11,7 @@
 mod answer;
 mod anthropic;
 mod attempt;
+mod bound;
 mod config;
 mod content;
 mod fault;
@@ -41,6 +42,7 @@ use agenticai_domain::task::TaskError;
 
 use crate::call::CallContext;
 
+pub use bound::{ASSUMED_OUTPUT_TOKENS, Bound};
 pub use config::{ApiKey, Dialect, ModelsConfig, ModelsError, ProviderConfig, RetrySettings};
 pub use price::{PriceRow, PriceTable};
 pub use request::{FORMAT, ModelCall, Request};
@@ -108,6 +110,11 @@ impl Models {
     /// of the conversation the provider cannot take.
     pub fn build(&self, served: &Served, call: &ModelCall<'_>) -> Result<Request, TaskError> {
         request::build(served, call)
+    }
+
+    /// The most that one attempt of a call can consume.
+    pub fn bound(&self, served: &Served, request: &Request, model: &ModelRef) -> Bound {
+        bound::bound(&self.0, served, request, model)
     }
 
     /// The exact bytes of an earlier request, from what the journal says of it and the same call. No provider needs to

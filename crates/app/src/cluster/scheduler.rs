@@ -26,9 +26,10 @@ use crate::exit::{Exit, Result};
 type Job = fn(Arc<dyn Store>, Arc<dyn Broker>, CancellationToken) -> BoxFuture<'static, ()>;
 
 /// Every job by its name for the log. What else has its time is added here.
-const JOBS: [(&str, Job); 2] = [
+const JOBS: [(&str, Job); 3] = [
     ("due waits", |store, broker, stop| Box::pin(agenticai_worker::wake(store, broker, LONGEST, stop))),
     ("schedules", |store, broker, stop| Box::pin(agenticai_worker::schedules::run(store, broker, stop))),
+    ("usage", |store, _, stop| Box::pin(roll_up(store, stop))),
 ];
 
 /// Runs the jobs until somebody says stop.
@@ -67,6 +68,28 @@ pub async fn run(context: &Context) -> Result {
 /// The longest pause between two looks at what is due: workers do the same more often. With all of them busy or gone,
 /// timers still ring.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// Tasks that one round of the roll-up looks at, and the pause after one that had less to look at.
+const ROLLED_UP: u32 = 2_000;
+const ROLL_UP: Duration = Duration::from_secs(10);
+
+/// Adds tasks that have ended to the sums of their hours.
+async fn roll_up(store: Arc<dyn Store>, stop: CancellationToken) {
+    loop {
+        let Some(looked_at) = stop.run_until_cancelled(store.roll_up_usage(ROLLED_UP)).await else { return };
+        let more = match looked_at {
+            Ok(looked_at) => looked_at >= ROLLED_UP / 2,
+            Err(error) => {
+                tracing::warn!(%error, "usage is summed up later");
+                false
+            }
+        };
+        let pause = if more { Duration::from_millis(100) } else { ROLL_UP };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
 
 /// Between two rounds of housekeeping, and after one that failed.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);

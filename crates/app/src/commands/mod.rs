@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod agent;
+pub mod budget;
 pub mod completions;
 pub mod config;
 mod dialogue;
@@ -15,6 +16,7 @@ pub mod schedule;
 pub mod task;
 pub mod thread;
 pub mod up;
+pub mod usage;
 
 use std::io::IsTerminal;
 
@@ -63,6 +65,8 @@ pub async fn perform(cli: Cli) -> Result {
         Command::Task(args) => task::perform(&context, args).await,
         Command::Schedule(args) => schedule::perform(&context, args).await,
         Command::Thread(args) => thread::perform(&context, args).await,
+        Command::Usage(args) => usage::perform(&context, args).await,
+        Command::Budget(args) => budget::perform(&context, args).await,
         Command::Config(crate::cli::Config::Show) => config::show(&context),
         Command::Config(_) | Command::Completions { .. } | Command::Doctor => Ok(crate::exit::Exit::Ok),
     }

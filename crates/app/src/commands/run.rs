@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use agenticai_domain::task::TaskInput;
-use agenticai_wire::{AgentView, CreateTaskRequest, TaskView};
+use agenticai_wire::{AgentView, BudgetBounds, CreateTaskRequest, TaskView};
 
 use super::Context;
 use super::follow::{Follow, Followed, People};
@@ -86,6 +86,8 @@ async fn run(
         metadata: serde_json::Map::new(),
         thread: args.thread.clone(),
         if_active: args.if_active,
+        budget: (args.max_tokens.is_some() || args.max_cost.is_some())
+            .then_some(BudgetBounds { max_tokens: args.max_tokens, max_cost_usd: args.max_cost }),
     };
     let task: TaskView = client.post_once(Path::to(&["api", "v1", "tasks"]), &request).await?;
     let json = context.global.json;

@@ -165,6 +165,13 @@ impl Story {
                     self.style.dim(&format!("{}{}", duration(ended.took_ms), attempts(ended.attempts)));
                 shows.push(self.line(ended.step, &format!("{} {what}  {tail}", self.call_text(ended.step))));
             }
+            Entry::TurnCut(cut) => {
+                let step = StepId::model(cut.turn);
+                self.running.remove(&step);
+                shows.push(
+                    self.line(step, &self.style.warn(&format!("cut off: {}; it is asked again", cut.reason))),
+                );
+            }
             Entry::CallUncertain(uncertain) => {
                 self.running.remove(&uncertain.step);
                 let why = clip(&Value::from(uncertain.reason.as_str()), WIDTH);

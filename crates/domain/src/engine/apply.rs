@@ -53,6 +53,7 @@ impl State {
         let at = recorded.at.max(self.last_at);
         match &recorded.entry {
             Entry::Turn(turn) => self.apply_turn(agent, turn, at),
+            Entry::TurnCut(cut) => self.may_turn(agent, cut.turn).map(|()| self.spend += cut.spend),
             Entry::CallStarted(started) => self.apply_started(agent, started, recorded.epoch, at),
             Entry::CallEnded(ended) => self.apply_ended(agent, ended),
             Entry::CallUncertain(uncertain) => {
@@ -79,16 +80,22 @@ impl State {
         Ok(())
     }
 
-    fn apply_turn(&mut self, agent: &Agent, turn: &Turn, at: i64) -> Result<(), String> {
+    /// Whether the model was asked for this turn.
+    fn may_turn(&self, agent: &Agent, turn: u32) -> Result<(), String> {
         if agent.kind() != AgentKind::React {
             return Err("an agent of kind `tool` has no model".to_owned());
         }
-        if turn.turn as usize != self.turns.len() + 1 {
-            return Err(format!("turn {} was expected, not {}", self.turns.len() + 1, turn.turn));
+        if turn as usize != self.turns.len() + 1 {
+            return Err(format!("turn {} was expected, not {turn}", self.turns.len() + 1));
         }
         if self.open_calls().next().is_some() {
             return Err("calls of the turn before it have not ended".to_owned());
         }
+        Ok(())
+    }
+
+    fn apply_turn(&mut self, agent: &Agent, turn: &Turn, at: i64) -> Result<(), String> {
+        self.may_turn(agent, turn.turn)?;
         self.spend += turn.spend;
         self.steps = self.steps.saturating_add(1);
         self.last_request = Some(turn.request.clone());

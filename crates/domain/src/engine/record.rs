@@ -36,16 +36,23 @@ impl State {
         }
         match outcome {
             Outcome::Model(outcome) => self.record_model(cx.agent, outcome),
+            Outcome::ModelCut(cut) => {
+                let wanted = self.awaits_turn(cx.agent, cut.turn);
+                wanted.then_some(Record { entry: Entry::TurnCut(cut), child: None })
+            }
             Outcome::Tool { attempt, outcome } => self.record_tool(cx.agent, attempt, outcome),
             Outcome::Child(outcome) => self.record_child(cx, outcome),
         }
     }
 
-    fn record_model(&self, agent: &Agent, outcome: ModelOutcome) -> Option<Record> {
+    /// Whether the turn is the one that the model is to make next.
+    fn awaits_turn(&self, agent: &Agent, turn: u32) -> bool {
         let next = self.turns.len() as u32 + 1;
-        let wanted =
-            agent.kind() == AgentKind::React && outcome.turn == next && self.open_calls().next().is_none();
-        if !wanted {
+        agent.kind() == AgentKind::React && turn == next && self.open_calls().next().is_none()
+    }
+
+    fn record_model(&self, agent: &Agent, outcome: ModelOutcome) -> Option<Record> {
+        if !self.awaits_turn(agent, outcome.turn) {
             return None;
         }
         let turn = Turn {

@@ -14,6 +14,8 @@ use crate::usage::Spend;
 pub enum Entry {
     /// A model call ended. In a `react` agent a turn without calls and without `repair` ends the task.
     Turn(Box<Turn>),
+    /// A model call was cut off before its answer and will be made again.
+    TurnCut(TurnCut),
     /// A call of a `once` tool is about to be sent, or a child task was created with this entry.
     CallStarted(CallStarted),
     /// A tool call ended. In an agent of kind `tool` it ends the task.
@@ -56,6 +58,17 @@ pub struct Turn {
     pub attempts: u32,
     /// Milliseconds from the first attempt to the end.
     pub took_ms: u64,
+}
+
+/// See [`Entry::TurnCut`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnCut {
+    /// The turn that it would have made.
+    pub turn: u32,
+    /// What it has cost by estimate: the provider sends no bill for an answer that nobody waits for.
+    pub spend: Spend,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// Which request was sent: with it, the specification and the journal before it the exact bytes can be built again.

@@ -5,6 +5,6 @@ mod envelope;
 
 pub use entry::{
     CallEnded, CallOutcome, CallStarted, CallUncertain, Ended, Entry, ModelAttempt, Received, Recorded,
-    TimerFired, ToolCall, Turn, TurnOutcome,
+    TimerFired, ToolCall, Turn, TurnCut, TurnOutcome,
 };
 pub use envelope::{Envelope, EnvelopeError, READS_FORMAT, WRITES_FORMAT, open, seal};

@@ -126,6 +126,12 @@ pub fn journal(agent: &Agent, task: &TaskHead, journal: &[Recorded], end: &End) 
                     }
                 }
             }
+            Entry::TurnCut(cut) => {
+                if cut.turn != turns + 1 {
+                    return Err(format!("turn {} was cut off after turn {turns}", cut.turn));
+                }
+                spend += cut.spend;
+            }
             Entry::CallEnded(ended) => result(&mut results, ended.step)?,
             Entry::TimerFired(fired) => {
                 result(&mut results, fired.step)?;

@@ -11,7 +11,7 @@ use super::{agents, checks};
 use crate::engine::{Context, Effect, Plan, Run, State, plan};
 use crate::ids::{AgentId, StepId};
 use crate::inbox::InboxMessage;
-use crate::journal::ModelAttempt;
+use crate::journal::{ModelAttempt, TurnCut};
 use crate::outcome::{ChildOutcome, ModelOutcome, Outcome, ToolOutcome, ToolResult};
 use crate::spec;
 use crate::task::TaskError;
@@ -58,6 +58,12 @@ impl World {
             coverage.count("result out of order");
         }
         let outcome = match driver.flights.swap_remove(at) {
+            Effect::Model { turn } if self.rng.u8(..25) == 0 => {
+                coverage.count("model call cut off");
+                let usage = Usage { input_tokens: 20, ..Usage::default() };
+                let spend = Spend { usage, cost: Some(NanoUsd(500)) };
+                Outcome::ModelCut(TurnCut { turn, spend, reason: "simulated".to_owned() })
+            }
             Effect::Model { turn } => {
                 let usage = Usage { input_tokens: 20, output_tokens: 10, ..Usage::default() };
                 let result = match self.rng.u8(..100) {

@@ -7,7 +7,7 @@ use agenticai_domain::ids::{AgentId, StepId, TaskId, TenantId};
 use agenticai_domain::inbox::{ApprovalDecision, InboxBody, InboxMessage, ResolveDecision};
 use agenticai_domain::journal::{
     CallEnded, CallOutcome, CallStarted, CallUncertain, Ended, Entry, ModelAttempt, Received, TimerFired,
-    ToolCall, Turn, TurnOutcome,
+    ToolCall, Turn, TurnCut, TurnOutcome,
 };
 use agenticai_domain::spec::{AgentSpec, AgentVersion, Effect, RetryPolicy, ToolDef, ToolSource};
 use agenticai_domain::task::{End, TaskError, TaskHead, TaskInput};
@@ -161,6 +161,17 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
             ),
         ),
         ("turn_failed", turn(1, TurnOutcome::Failed { error: error.clone() })),
+        (
+            "turn_cut",
+            Entry::TurnCut(TurnCut {
+                turn: 1,
+                spend: Spend {
+                    usage: Usage { input_tokens: 20, ..Usage::default() },
+                    cost: Some(NanoUsd(1000)),
+                },
+                reason: "the worker stopped".into(),
+            }),
+        ),
         ("call_started", Entry::CallStarted(CallStarted { step, attempt: 2, child: None })),
         ("call_started_child", Entry::CallStarted(CallStarted { step, attempt: 1, child: Some(child) })),
         ("call_ended_ok", ended(CallOutcome::Ok { content: json!({"n": [1, null, "x"]}) })),

@@ -44,8 +44,16 @@ pub(crate) async fn execute_agent(
     headers: HeaderMap,
     ApiJson(body): ApiJson<ExecuteRequest>,
 ) -> ApiResult<Response> {
-    let ExecuteRequest { input, agent_version, priority, timeout_seconds, metadata, thread, if_active } =
-        body;
+    let ExecuteRequest {
+        input,
+        agent_version,
+        priority,
+        timeout_seconds,
+        metadata,
+        thread,
+        if_active,
+        budget,
+    } = body;
     let task = CreateTaskRequest {
         agent: which,
         agent_version,
@@ -55,6 +63,7 @@ pub(crate) async fn execute_agent(
         metadata,
         thread,
         if_active,
+        budget,
     };
     let accepted = api.create_task(who, task, key, traceparent(&headers)).await?.row();
     let id = accepted.head.id;

@@ -32,6 +32,7 @@ impl Api {
             metadata: spec.metadata.clone(),
             thread: None,
             if_active: None,
+            budget: None,
         };
         self.check(who.tenant, &task).await?;
         Ok((spec, rule, next))

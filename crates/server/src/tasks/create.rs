@@ -19,6 +19,7 @@ use super::input;
 use super::view::row_view;
 use crate::agents::cache::Prepared;
 use crate::auth::Auth;
+use crate::budgets;
 use crate::extract::{ApiJson, IdempotencyKey, traceparent};
 use crate::problem::{ApiError, ApiResult, IDEMPOTENCY_CONFLICT, MODEL_NOT_SERVED, PRICE_UNKNOWN};
 use crate::state::Api;
@@ -96,6 +97,7 @@ impl Api {
             Err(refused) => return self.accepted_before(who.tenant, idempotency).await?.ok_or(refused),
         };
 
+        let limits = body.budget.map(|bounds| budgets::limits("budget.", bounds)).transpose()?;
         let thread = self.thread_of(who, &body).await?;
         let limit_ms = agent.version.spec.limits.timeout_seconds.map(|seconds| seconds.saturating_mul(1000));
         let task = NewTask {
@@ -112,7 +114,14 @@ impl Api {
             created_by: Some(who.user),
             traceparent,
         };
+        let id = task.id;
+        if let Some(limits) = limits {
+            self.bound_task(who, id, limits).await?;
+        }
         let outcome = self.store.create_task(CreateTask { task, idempotency, thread }).await?;
+        if limits.is_some() && !matches!(outcome, CreateTaskOutcome::Created(_)) {
+            self.unbound_task(who.tenant, id).await;
+        }
         let committed = matches!(outcome, CreateTaskOutcome::Created(_) | CreateTaskOutcome::Existing(_));
         if let Some(InThread { id, if_active }) = thread
             && committed

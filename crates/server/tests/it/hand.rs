@@ -77,6 +77,7 @@ impl<'a> Hand<'a> {
             first_seq: run.first_seq,
             entries: run.entries,
             children: run.children,
+            charges: Vec::new(),
             then,
         };
         let outcomes = store.append(self.worker, vec![append]).await.unwrap();

@@ -4,6 +4,7 @@
 mod abilities;
 mod agents;
 mod bad_input;
+mod budgets;
 mod cancel;
 mod execute;
 mod hand;
@@ -17,3 +18,4 @@ mod sse;
 mod stream;
 mod tasks;
 mod threads;
+mod usage;

@@ -8,13 +8,14 @@ use agenticai_domain::journal::WRITES_FORMAT;
 use agenticai_domain::task::TaskStatus;
 
 use super::PostgresStore;
+use super::budgets::AmountColumns;
 use super::columns::{PreparedTask, TaskColumns};
 use super::connection::Param;
 use super::positions::end_of;
 use super::rows::{SpendColumns, get, number};
 use crate::payload::{Payloads, Sealed, sealed};
 use crate::status::{status_number, status_of};
-use crate::{Append, AppendOutcome, Result, StoreError, Then, WorkerId};
+use crate::{Append, AppendOutcome, Charge, Result, StoreError, Then, WorkerId};
 
 const GOES_ON: i16 = 0;
 const WAITS: i16 = 1;
@@ -36,6 +37,7 @@ struct PreparedRun {
     outcome: Option<Vec<u8>>,
     tokens: [Option<i64>; 4],
     cost: Option<i64>,
+    charges: Vec<Charge>,
 }
 
 /// See [`crate::Journal::append`].
@@ -108,6 +110,7 @@ impl PostgresStore {
             outcome: None,
             tokens: [None; 4],
             cost: None,
+            charges: run.charges,
         };
         let spend = match run.then {
             Then::Continue => return Ok(prepared),
@@ -237,6 +240,8 @@ struct RunColumns<'a> {
     other_entry: Vec<&'a [u8]>,
     child_run: Vec<i32>,
     children: TaskColumns<'a>,
+    charged_run: Vec<i32>,
+    charges: AmountColumns,
 }
 
 impl<'a> RunColumns<'a> {
@@ -269,6 +274,10 @@ impl<'a> RunColumns<'a> {
                 columns.child_run.push(place);
                 columns.children.push(child);
             }
+            for charge in &run.charges {
+                columns.charged_run.push(place);
+                columns.charges.push(charge.budget, charge.period_start, charge.amount);
+            }
         }
         columns
     }
@@ -297,6 +306,8 @@ impl<'a> RunColumns<'a> {
             (&self.child_run as _, Type::INT4_ARRAY),
         ]);
         params.extend(self.children.params());
+        params.push((&self.charged_run, Type::INT4_ARRAY));
+        params.extend(self.charges.params());
         params
     }
 }

@@ -185,7 +185,8 @@ impl PostgresStore {
 
     async fn heads(&self, nums: &[i64], mut given: HashMap<i64, Given>) -> Result<Vec<Claimed>> {
         let sql = format!(
-            "{} FROM tasks t {} WHERE t.num = ANY ($1) ORDER BY t.num",
+            "{}, EXISTS (SELECT FROM budgets b WHERE b.tenant = t.tenant) FROM tasks t {}
+             WHERE t.num = ANY ($1) ORDER BY t.num",
             RawTask::COLUMNS,
             RawTask::JOINS
         );
@@ -197,7 +198,10 @@ impl PostgresStore {
             let in_thread = raw.in_thread();
             let Some(Given { epoch, last_seq }) = given.remove(&num) else { continue };
             match raw.load_head(&self.inner.payloads).await {
-                Ok(head) => claimed.push(Claimed { head, epoch, last_seq, inbox_seq, in_thread }),
+                Ok(head) => {
+                    let budgeted = get(row, RawTask::WIDTH)?;
+                    claimed.push(Claimed { head, epoch, last_seq, inbox_seq, in_thread, budgeted });
+                }
                 Err(StoreError::Unreadable(why)) => {
                     tracing::error!(task = %id, %why, "the head of a task cannot be read; the task fails");
                     let error =

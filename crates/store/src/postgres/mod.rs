@@ -9,6 +9,7 @@ mod agents;
 mod append;
 mod batch;
 mod blobs;
+mod budgets;
 mod claims;
 mod columns;
 mod connection;
@@ -32,6 +33,7 @@ pub mod schema;
 mod store;
 mod threads;
 mod tls;
+mod usage;
 
 pub use connection::{Connection, Driver, Param, connect};
 pub use options::{PasswordSource, PostgresOptions};

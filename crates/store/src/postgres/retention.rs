@@ -64,6 +64,8 @@ impl PostgresStore {
             let dropped = self.inner.write.row("SELECT drop_bucket($1)", &[(&bucket, Type::INT4)]).await?;
             done.dropped += u32::from(dropped.map_or(Ok(false), |row| get(&row, 0))?);
         }
+        while self.int("SELECT forget_task_budgets($1, $2)", &[at.clone(), (&CHUNK, Type::INT4)]).await? > 0 {
+        }
         Ok(done)
     }
 

@@ -7,13 +7,14 @@ use agenticai_domain::task::TaskStatus;
 use agenticai_domain::usage::Spend;
 
 use super::SqliteStore;
+use super::budgets;
 use super::create::{PreparedTask, create_child};
 use super::ends::{self, Ending};
 use super::rows::{self, ALIVE, WAITING, number, status};
 use super::transaction::Tx;
 use super::writer::Lane;
 use crate::payload::{Payloads, Sealed, sealed};
-use crate::{Append, AppendOutcome, Result, StoreError, Then, WorkerId};
+use crate::{Append, AppendOutcome, Charge, Result, StoreError, Then, WorkerId};
 
 /// A run whose payloads are ready to be written.
 struct PreparedRun {
@@ -24,6 +25,7 @@ struct PreparedRun {
     first_seq: u64,
     entries: Vec<Vec<u8>>,
     children: Vec<PreparedTask>,
+    charges: Vec<Charge>,
     then: PreparedThen,
 }
 
@@ -107,6 +109,7 @@ impl SqliteStore {
             first_seq: run.first_seq,
             entries,
             children,
+            charges: run.charges,
             then,
         })
     }
@@ -169,6 +172,7 @@ fn commit(tx: &Tx<'_>, worker: WorkerId, alive: bool, run: &PreparedRun) -> Resu
     for child in &run.children {
         create_child(tx, child)?;
     }
+    budgets::charge(tx, worker, &run.charges)?;
     match &run.then {
         PreparedThen::Continue => {}
         PreparedThen::Wait { waiting_for, wake_at, spend, .. } => {

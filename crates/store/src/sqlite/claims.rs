@@ -21,6 +21,7 @@ struct Given {
     epoch: u32,
     last_seq: u64,
     inbox_seq: u64,
+    budgeted: bool,
 }
 
 /// See [`Leases::claim`].
@@ -61,7 +62,8 @@ fn give(tx: &Tx<'_>, worker: WorkerId, limit: u32) -> Result<Vec<Given>> {
             "UPDATE tasks SET status = ?2, owner = ?3, epoch = epoch + 1, ready_due = NULL,
                  started_at = coalesce(started_at, ?4), format = max(format, ?5)
              WHERE num = ?1
-             RETURNING id, epoch, inbox_seq, (SELECT coalesce(max(seq), 0) FROM journal WHERE task = ?1)",
+             RETURNING id, epoch, inbox_seq, (SELECT coalesce(max(seq), 0) FROM journal WHERE task = ?1),
+                       EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant = tasks.tenant)",
             params![num, RUNNING, worker.0, tx.now, WRITES_FORMAT],
             |row| {
                 Ok(Given {
@@ -70,6 +72,7 @@ fn give(tx: &Tx<'_>, worker: WorkerId, limit: u32) -> Result<Vec<Given>> {
                     epoch: row.get(1)?,
                     inbox_seq: rows::count(row, 2)?,
                     last_seq: rows::count(row, 3)?,
+                    budgeted: row.get(4)?,
                 })
             },
         )?;
@@ -97,8 +100,8 @@ async fn heads(store: &SqliteStore, given: Vec<Given>) -> Result<Vec<Claimed>> {
         };
         match head {
             Ok(head) => {
-                let Given { epoch, last_seq, inbox_seq, .. } = given;
-                claimed.push(Claimed { head, epoch, last_seq, inbox_seq, in_thread });
+                let Given { epoch, last_seq, inbox_seq, budgeted, .. } = given;
+                claimed.push(Claimed { head, epoch, last_seq, inbox_seq, in_thread, budgeted });
             }
             Err(StoreError::Unreadable(why)) => {
                 tracing::error!(task = %given.id, %why, "the head of a task cannot be read; the task fails");

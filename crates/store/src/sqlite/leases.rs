@@ -8,7 +8,7 @@ use agenticai_domain::ids::TaskId;
 use super::rows::{ALIVE, DEAD, DRAINED, PENDING, PRIORITY_MS, RUNNING};
 use super::transaction::Tx;
 use super::writer::Lane;
-use super::{SqliteStore, claims, inbox};
+use super::{SqliteStore, budgets, claims, inbox};
 use crate::{Beat, Claimed, Leases, Observed, ReadyClass, Result, Suspects, Wanted, WorkerId, WorkerInfo};
 
 #[async_trait]
@@ -201,6 +201,7 @@ fn take_over(tx: &Tx<'_>, limit: u32) -> Result<u32> {
             return Ok(taken);
         }
         // It is given no task any more, so this holds for good.
+        budgets::settle(tx, worker)?;
         tx.execute("UPDATE workers SET state = ?2 WHERE id = ?1", params![worker, DRAINED])?;
     }
     Ok(taken)

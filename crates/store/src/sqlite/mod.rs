@@ -11,6 +11,7 @@
 mod agents;
 mod append;
 mod beats;
+mod budgets;
 mod checkpoint;
 mod claims;
 mod clock;
@@ -33,6 +34,7 @@ mod stats;
 mod store;
 mod threads;
 mod transaction;
+mod usage;
 mod writer;
 
 pub use connection::Pragmas;

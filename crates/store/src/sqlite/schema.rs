@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 use super::OpenError;
 
 /// Every migration; its number is its place, from 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_schedules.sql"),
     include_str!("migrations/0003_threads.sql"),
+    include_str!("migrations/0004_budgets.sql"),
 ];
 
 /// Brings the schema up to date. Refuses a database that a newer program made, before anything is written.

@@ -82,21 +82,22 @@ pub async fn run(config: &ClaimsConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts in tasks that are ready, a thousand in each millisecond, as their creation would.
-async fn fill(client: &tokio_postgres::Client, pending: u64) -> anyhow::Result<()> {
+/// Puts in copies of the first task that are ready, a thousand in each millisecond, as their creation would.
+pub(super) async fn fill(client: &tokio_postgres::Client, pending: u64) -> anyhow::Result<()> {
     let sql = format!(
         "WITH place AS (
-             SELECT a.num AS agent, a.tenant, bucket_of(clock_ms(0)) AS bucket, clock_ms(0) - {pending} / 1000 AS at
-             FROM agents a ORDER BY a.num LIMIT 1
+             SELECT agent, tenant, bucket, clock_ms(0) - {pending} / 1000 AS at, input FROM tasks ORDER BY num LIMIT 1
          ), made AS (
              INSERT INTO tasks (id, bucket, tenant, agent, agent_version, priority, depth, format, created_at, input)
-             SELECT gen_random_uuid(), p.bucket, p.tenant, p.agent, 1, 5, 0, 1, p.at + g / 1000, t.input
-             FROM place p, generate_series(1, {pending}) AS g, (SELECT input FROM tasks ORDER BY num LIMIT 1) AS t
+             SELECT gen_random_uuid(), p.bucket, p.tenant, p.agent, 1, 5, 0, 1, p.at + g / 1000, p.input
+             FROM place p, generate_series(1, {pending}) AS g
              RETURNING num, tenant, priority, format, created_at
          )
          INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
          SELECT num, tenant, priority, format, 0, created_at FROM made ORDER BY num"
     );
     client.batch_execute(&sql).await?;
-    Ok(client.batch_execute("VACUUM (ANALYZE) tasks, ready; CHECKPOINT").await?)
+    // Each by itself: several statements together would be one transaction.
+    client.batch_execute("VACUUM (ANALYZE) tasks, ready").await?;
+    Ok(client.batch_execute("CHECKPOINT").await?)
 }

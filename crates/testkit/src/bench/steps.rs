@@ -66,6 +66,7 @@ pub async fn added_ms(api: &Api, stub: &Stub, log: &Path) -> anyhow::Result<f64>
             metadata: serde_json::Map::new(),
             thread: None,
             if_active: None,
+            budget: None,
         };
         let id = api.create_task(&request, &uuid::Uuid::now_v7().to_string()).await?.id;
         let task = api.wait_end(id, Duration::from_secs(60)).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use agenticai_testkit::bench::claims::{self, ClaimsConfig};
 use agenticai_testkit::bench::compare::{self, CompareConfig, Contender, Workload};
+use agenticai_testkit::bench::fairness::{self, FairnessConfig};
 use agenticai_testkit::bench::growth::{self, GrowthConfig};
 use agenticai_testkit::bench::{self, BenchConfig};
 use agenticai_testkit::load::median;
@@ -21,6 +22,8 @@ enum Bench {
     Growth(Growth),
     /// Claims from a long queue under an old snapshot.
     Claims(Claims),
+    /// The first task of a tenant behind a hundred thousand long ones of another.
+    Fairness(Fairness),
 }
 
 #[derive(Args)]
@@ -108,6 +111,22 @@ struct Claims {
     snapshot_s: u64,
 }
 
+#[derive(Args)]
+struct Fairness {
+    /// Tasks that the first tenant has queued.
+    #[arg(long, default_value_t = 100_000)]
+    pending: u64,
+    /// How long each step of theirs takes, in milliseconds.
+    #[arg(long, default_value_t = 20_000)]
+    latency_ms: u64,
+    /// Worker processes.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// Tasks that the second tenant submits, one after another.
+    #[arg(long, default_value_t = 10)]
+    tasks: usize,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Bench::parse() {
@@ -133,6 +152,15 @@ async fn main() -> anyhow::Result<()> {
                 rows: args.rows,
                 n2: args.n2,
                 quiet: Duration::from_secs(args.quiet_s),
+            })
+            .await
+        }
+        Bench::Fairness(args) => {
+            fairness::run(&FairnessConfig {
+                pending: args.pending,
+                latency: Duration::from_millis(args.latency_ms),
+                workers: args.workers,
+                tasks: args.tasks,
             })
             .await
         }

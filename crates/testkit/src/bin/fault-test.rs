@@ -35,7 +35,11 @@ enum What {
         /// About so many minutes of faults, instead of a number of them; tasks accordingly.
         #[arg(long, conflicts_with_all = ["faults", "tasks"])]
         minutes: Option<usize>,
-        /// SQL that is run after the migrations: a fault that is planted on purpose, which the run must find.
+    },
+    /// Holds processes at the worst points of their races, one after the other
+    Moments {
+        /// SQL that is run after the migrations: a fault of the store, planted on purpose. The run must find it: it
+        /// passes if a promise is broken, and fails if none is.
         #[arg(long)]
         sabotage: Option<PathBuf>,
     },
@@ -64,15 +68,12 @@ async fn main() -> anyhow::Result<()> {
         std::env::temp_dir().join(format!("agenticai-faults-{seed}-{}", std::process::id()))
     });
     let done = match args.what {
-        What::Storm { faults, tasks, minutes, sabotage } => {
+        What::Storm { faults, tasks, minutes } => {
             let (faults, tasks) = match minutes {
                 Some(minutes) => (minutes * FAULTS_A_MINUTE, minutes * FAULTS_A_MINUTE * TASKS_PER_FAULT),
                 None => (faults, tasks),
             };
-            let read =
-                |file: PathBuf| std::fs::read_to_string(&file).with_context(|| file.display().to_string());
-            let sabotage = sabotage.map(read).transpose()?;
-            let mut config = FaultConfig { seed, tasks, faults, dir: dir.clone(), sabotage };
+            let mut config = FaultConfig { seed, tasks, faults, dir: dir.clone() };
             let mut done = faults::run(&config).await;
             if done.as_ref().is_err_and(|error| error.is::<faults::Void>()) {
                 println!(
@@ -83,6 +84,18 @@ async fn main() -> anyhow::Result<()> {
                 done = faults::run(&config).await;
             }
             done
+        }
+        What::Moments { sabotage: None } => faults::moments::run(&dir, None).await,
+        What::Moments { sabotage: Some(file) } => {
+            let sql = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            match faults::moments::run(&dir, Some(sql)).await {
+                Err(error) if error.is::<faults::Broken>() => {
+                    println!("found: {}", file.display());
+                    Ok(())
+                }
+                Ok(()) => Err(anyhow::anyhow!("NOT found: {}", file.display())),
+                other => other,
+            }
         }
         What::Outage { seconds } => faults::outage::run(seed, Duration::from_secs(seconds), &dir).await,
         What::Rolling { rounds } => faults::rolling::run(seed, rounds, &dir).await,

@@ -58,7 +58,7 @@ fn check_step(evidence: &Evidence, task: &TaskRecord, step: StepId, calls: &[&Ca
         *report.counts.repeated.entry(first.what.clone()).or_default() += 1;
         if first.what == "llm" {
             report.counts.model_repeats += calls.len() - 1;
-            report.counts.model_repeats_struck += struck(&evidence.disturbed, calls);
+            repeats(evidence, task, step, calls, report);
         }
     }
     if let Some(commit) = commits(&task.journal).get(&step) {
@@ -100,17 +100,39 @@ fn by_a_woken(frozen: &[Span], call: &Call, committed_under: u32, committed_us: 
         })
 }
 
-/// How often a step was asked again after one of its calls that a disturbance struck; its answer may have been under
-/// way to the journal.
-fn struck(disturbed: &[Span], calls: &[&Call]) -> usize {
-    const UNDER_WAY_US: u64 = 1_000_000;
-    let hit = |call: &&&Call| {
-        disturbed.iter().any(|span| {
-            call.begin_us <= span.until_us
-                && call.over_us().is_none_or(|over| over + UNDER_WAY_US >= span.from_us)
-        })
-    };
-    calls.iter().take(calls.len().saturating_sub(1)).filter(hit).count()
+/// A model is paid again only where the answer before was lost with the process that had asked for it: that one held the
+/// task under an earlier epoch, was declared dead, and had the call in flight, or its answer under way to the journal,
+/// when it was last heard of.
+fn repeats(evidence: &Evidence, task: &TaskRecord, step: StepId, calls: &[&Call], report: &mut Report) {
+    /// How long an answer may be under way to the journal.
+    const UNDER_WAY_US: u64 = 2_000_000;
+    if evidence.owners.is_empty() {
+        return;
+    }
+    let mut in_order = calls.to_vec();
+    in_order.sort_by_key(|call| (call.epoch, call.begin_us));
+    for pair in in_order.windows(2) {
+        let [lost, again] = pair else { continue };
+        let owner = lost.epoch.and_then(|epoch| evidence.owners.get(&(task.id, epoch)));
+        let last_beat_us = owner.and_then(|owner| owner.last_beat_us);
+        let in_flight = |beat: u64| lost.over_us().is_none_or(|over| over + UNDER_WAY_US >= beat);
+        if lost.epoch < again.epoch && last_beat_us.is_some_and(in_flight) {
+            match owner.is_some_and(|owner| owner.struck) {
+                true => report.counts.model_repeats_struck += 1,
+                false => report.counts.model_repeats_lost += 1,
+            }
+            continue;
+        }
+        let took_ms = lost.over_us().map(|over| over.saturating_sub(lost.begin_us) / 1000);
+        let detail = format!(
+            "step {step} was asked under epoch {:?} ({}, {took_ms:?} ms) and again under {:?} {} ms later; it had been held by {owner:?}",
+            lost.epoch,
+            if lost.end_us.is_some() { "answered" } else { "not answered" },
+            again.epoch,
+            again.begin_us.saturating_sub(lost.begin_us) / 1000,
+        );
+        report.broken(Rule::RepeatsHaveCauses, task.id, detail);
+    }
 }
 
 /// A `once` call: the n-th call needs the n-th `started`, committed before it. A second `started` follows only from a

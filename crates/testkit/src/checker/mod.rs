@@ -3,23 +3,26 @@
 //! It knows the rules, not the engine: what it reads are facts that were committed or observed, so that it can find
 //! the engine at fault.
 
+mod budgets;
 mod calls;
 mod journal;
 mod log;
 mod report;
 mod rows;
 mod streams;
+mod threads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agenticai_domain::ids::TaskId;
+use agenticai_domain::ids::{TaskId, ThreadId};
 use agenticai_domain::journal::Recorded;
 use agenticai_domain::spec::{AgentKind, Effect};
 use agenticai_domain::task::TaskStatus;
 
+pub use budgets::Account;
 pub use log::{Call, read_log};
 pub use report::{Counts, Report, Rule, Violation};
-pub use rows::{Owner, Place, Snapshot};
+pub use rows::{Owner, Place, Snapshot, ThreadPlace};
 pub use streams::Watched;
 
 /// A task as the server shows it after everything has come to rest.
@@ -29,6 +32,8 @@ pub struct TaskRecord {
     pub id: TaskId,
     /// Whose child it is.
     pub parent: Option<TaskId>,
+    /// The thread that it belongs to.
+    pub thread: Option<ThreadId>,
     /// What the server says of it.
     pub status: TaskStatus,
     /// How its agent works.
@@ -55,6 +60,15 @@ pub struct Span {
     pub until_us: u64,
 }
 
+/// Who held a task under an epoch: one incarnation of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incarnation {
+    /// Microseconds since 1970 at its last beat, where it was declared dead.
+    pub last_beat_us: Option<u64>,
+    /// Whether somebody had killed, frozen or cut off its process.
+    pub struck: bool,
+}
+
 /// Everything that is joined.
 #[derive(Debug, Default)]
 pub struct Evidence {
@@ -70,12 +84,14 @@ pub struct Evidence {
     pub kills: Vec<u64>,
     /// While a process that advances tasks stood still: what it decided before, it may do just after.
     pub frozen: Vec<Span>,
-    /// While anything at all was struck.
-    pub disturbed: Vec<Span>,
+    /// Who held which task under which epoch. Empty where nobody wrote it down: nothing is said of repeats then.
+    pub owners: BTreeMap<(TaskId, u32), Incarnation>,
     /// The tables of a cluster's database, each at one moment.
     pub snapshots: Vec<Snapshot>,
     /// What those saw who followed tasks.
     pub watched: Vec<Watched>,
+    /// The budget that pays for all tasks, where there is one.
+    pub account: Option<Account>,
 }
 
 /// Joins the evidence and reports every broken rule with what was counted on the way.
@@ -87,7 +103,9 @@ pub fn check(evidence: &Evidence) -> Report {
     }
     calls::check(evidence, &mut report);
     rows::check(&evidence.snapshots, &mut report);
+    threads::check(evidence, &mut report);
     streams::check(evidence, &mut report);
+    budgets::check(evidence, &mut report);
     report
 }
 

@@ -36,15 +36,16 @@ pub struct ClusterConfig {
     pub model: String,
     /// More of the environment of every process.
     pub env: Vec<(String, String)>,
-    /// SQL that is run after the migrations: a fault that is planted on purpose.
-    pub sabotage: Option<String>,
+    /// SQL that is run after the migrations, in this order: what a test wants written down, faults that are planted on
+    /// purpose.
+    pub sql: Vec<String>,
 }
 
 impl ClusterConfig {
     /// Two `api`, three `worker`, one `scheduler`.
     pub fn new(dir: &Path, model: String) -> Self {
-        let (env, sabotage) = (Vec::new(), None);
-        Self { dir: dir.to_owned(), apis: 2, workers: 3, schedulers: 1, model, env, sabotage }
+        let (env, sql) = (Vec::new(), Vec::new());
+        Self { dir: dir.to_owned(), apis: 2, workers: 3, schedulers: 1, model, env, sql }
     }
 }
 
@@ -100,10 +101,11 @@ impl Cluster {
         once(&["migrate", "up"])?;
         once(&["admin", "bootstrap", "--key-file", &key_file.to_string_lossy()])?;
         let key = std::fs::read_to_string(&key_file).context("the owner's key was not written")?;
-        if let Some(sql) = &config.sabotage {
-            let client = connect(&url).await?;
-            client.batch_execute(sql).await.context("the planted fault cannot be planted")?;
+        let client = connect(&url).await?;
+        for sql in &config.sql {
+            client.batch_execute(sql).await.with_context(|| format!("SQL after the migrations: {sql}"))?;
         }
+        drop(client);
 
         let start = async |role, count| {
             let mut nodes = Vec::new();

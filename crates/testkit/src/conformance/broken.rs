@@ -74,6 +74,7 @@ impl Broken {
                     let piece = Append {
                         entries: vec![entry],
                         children: Vec::new(),
+                        charges: Vec::new(),
                         then: Then::Continue,
                         run: run.run ^ run.first_seq,
                         ..run
@@ -87,6 +88,7 @@ impl Broken {
                     self.sound.create_task(CreateTask { task, idempotency: None, thread: None }).await?;
                 }
             }
+            Fault::ChargeForgotten => run.charges.clear(),
             Fault::ResendForgotten => run.run = self.number(),
             Fault::TimerLost => {
                 if let Then::Wait { wake_at, .. } = &mut run.then {
@@ -110,6 +112,10 @@ impl Front for Broken {
             outcomes.push(self.append_one(worker, run).await?);
         }
         Ok(outcomes)
+    }
+    async fn draw(&self, worker: WorkerId, request: DrawRequest) -> Result<Draw> {
+        let spent_already = request.spent_already || self.fault == Fault::LimitIgnored;
+        self.sound.draw(worker, DrawRequest { spent_already, ..request }).await
     }
     async fn inbox(&self, task: TaskId, after: u64) -> Result<Vec<InboxMessage>> {
         let mut messages = self.sound.inbox(task, after).await?;

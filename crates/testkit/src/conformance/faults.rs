@@ -58,11 +58,15 @@ pub enum Fault {
     InterruptQueued,
     /// Nobody is told which tasks gave way to newer ones.
     SupersededForgotten,
+    /// A slice grows whatever the budget's limit says.
+    LimitIgnored,
+    /// What a run costs is taken from no slice.
+    ChargeForgotten,
 }
 
 impl Fault {
     /// Every fault, with cases that must find it.
-    pub const ALL: [(Self, &[&str]); 20] = [
+    pub const ALL: [(Self, &[&str]); 22] = [
         (Self::EpochIgnored, &["fencing::a_stale_epoch_is_fenced", "fencing::a_released_task_is_fenced"]),
         (Self::DeathNotWritten, &["fencing::a_dead_worker_cannot_append", "leases::death_is_final"]),
         (Self::InboxNotChecked, &["waiting::a_signal_between_look_and_wait_refuses_the_wait"]),
@@ -114,6 +118,14 @@ impl Fault {
         (
             Self::SupersededForgotten,
             &["threads::a_forgotten_cancel_is_found", "threads::replace_clears_the_queue"],
+        ),
+        (
+            Self::LimitIgnored,
+            &["budgets::concurrent_draws_stay_within_the_limit", "budgets::limits_can_be_changed"],
+        ),
+        (
+            Self::ChargeForgotten,
+            &["budgets::a_run_is_paid_for_once", "budgets::a_dead_workers_slice_is_settled"],
         ),
     ];
 }

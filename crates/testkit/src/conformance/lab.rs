@@ -206,6 +206,7 @@ pub fn run(claimed: &Claimed, first_seq: u64, entries: Vec<Entry>) -> Append {
         first_seq,
         entries,
         children: Vec::new(),
+        charges: Vec::new(),
         then: Then::Continue,
     }
 }

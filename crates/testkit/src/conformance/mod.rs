@@ -16,6 +16,7 @@ mod broken;
 pub mod lab;
 
 pub mod agents;
+pub mod budgets;
 pub mod children;
 pub mod creation;
 pub mod ending;
@@ -29,6 +30,7 @@ pub mod lists;
 pub mod payloads;
 pub mod schedules;
 pub mod threads;
+pub mod usage;
 pub mod waiting;
 
 use std::pin::Pin;
@@ -215,6 +217,24 @@ macro_rules! conformance_cases {
                 a_busy_thread_is_not_deleted
                 queued_tasks_are_listed
                 threads_belong_to_their_tenant
+            }
+            budgets {
+                a_budget_reads_back
+                budgets_are_paged_by_name
+                a_child_is_paid_for_by_its_parents_budgets
+                concurrent_draws_stay_within_the_limit
+                what_is_granted_shrinks_towards_the_limit
+                what_is_given_back_can_be_drawn
+                a_run_is_paid_for_once
+                a_dead_workers_slice_is_settled
+                a_new_period_begins_with_nothing_spent
+                limits_can_be_changed
+                budgets_belong_to_their_tenant
+            }
+            usage {
+                a_task_counts_once_when_it_has_ended
+                sums_are_told_apart
+                a_childs_spend_counts_with_its_parent
             }
             firings {
                 firing_creates_a_task_and_moves_on

@@ -4,11 +4,14 @@
 //! The tasks, clients and people are those of the [kill test](crate::kill), before two APIs. [`kinds`] says what can be
 //! struck, [`strike`] does it, [`watchers`] follow tasks meanwhile, [`tables`] looks at the database after every fault,
 //! and the [checker](crate::checker) judges by the twelve invariants. A run that did not hit enough is void: it fails.
-//! [`outage`] and [`rolling`] are runs of their own in which nothing may be noticed at all.
+//! [`moments`] leaves nothing to luck: it holds a cluster at the worst points of its races, and must find faults that are
+//! planted into the store. [`outage`] and [`rolling`] are runs in which nothing may be noticed at all.
 
 mod kinds;
 mod meters;
+pub mod moments;
 pub mod outage;
+mod owners;
 pub mod rolling;
 mod stage;
 mod strike;
@@ -30,7 +33,7 @@ use crate::kill::coverage::Coverage;
 use crate::kill::people::People;
 use crate::kill::plan;
 use kinds::{Kind, Means, Target};
-pub use stage::Void;
+pub use stage::{Broken, Void};
 use stage::{Stage, VOID, row};
 use strike::Fault;
 use watchers::Watchers;
@@ -46,8 +49,6 @@ pub struct FaultConfig {
     pub faults: usize,
     /// Where logs and evidence go.
     pub dir: PathBuf,
-    /// SQL that plants a fault of the store: the run must fail.
-    pub sabotage: Option<String>,
 }
 
 /// The least that each kind must have struck with calls in flight, else the run is void.
@@ -60,7 +61,7 @@ pub const TASKS_PER_FAULT: usize = 44;
 pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
     let began = Instant::now();
     println!("fault run: seed {}, {} tasks, {} faults", config.seed, config.tasks, config.faults);
-    let stage = Stage::set(&config.dir, |cluster| cluster.sabotage.clone_from(&config.sabotage)).await?;
+    let stage = Stage::set(&config.dir, |_| ()).await?;
     let set_up = began.elapsed();
 
     let mut rng = Rng::with_seed(config.seed);
@@ -71,16 +72,16 @@ pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
     let people = People::start(stage.api.clone(), stage.stub.clone(), config.seed);
     let watchers = Watchers::start(stage.api.clone());
     let (faults, mut snapshots) = strike_again_and_again(config, &stage, &gate, &mut rng).await?;
-    let struck = began.elapsed();
+    let faults_over = began.elapsed();
     gate.add_permits(config.tasks);
 
     let notes = clients.join().await?;
-    let (ended, mut evidence) = stage.rest(notes.accepted()).await?;
+    let struck: Vec<u32> = faults.iter().filter_map(|fault| fault.worker).collect();
+    let (ended, mut evidence) = stage.rest(notes.accepted(), &struck).await?;
     let people = people.stop().await?;
     evidence.watched = watchers.stop().await?;
     snapshots.append(&mut evidence.snapshots);
     evidence.snapshots = snapshots;
-    evidence.disturbed = faults.iter().map(|fault| fault.span).collect();
     evidence.frozen = (faults.iter())
         .filter(|fault| fault.kind == Kind { target: Target::Worker, means: Means::Freeze })
         .map(|fault| fault.span)
@@ -99,8 +100,15 @@ pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
     ended.sums.rows().for_each(|(what, n)| row(what, n));
     row("tasks with `once` calls, percent", 100 * with_once / config.tasks.max(1));
     row("model calls repeated", report.counts.model_repeats);
-    row("  of these in flight when something was struck", report.counts.model_repeats_struck);
+    row("  of these lost with a worker that was struck", report.counts.model_repeats_struck);
+    row("  of these lost with a worker that was declared dead", report.counts.model_repeats_lost);
+    let (again, after_hanging_up) = notes.asked_again();
+    row("keys asked for again / after hanging up", format!("{again} / {after_hanging_up}"));
+    row("threads / places in their queues seen", {
+        format!("{} / {}", report.counts.threads, report.counts.queued)
+    });
     row("calls after a commit by a process frozen before it", report.counts.by_woken);
+    row("tokens charged to a budget", report.counts.tokens);
     row("looks at the tables / places of tasks seen", {
         format!("{} / {}", evidence.snapshots.len(), report.counts.places)
     });
@@ -108,7 +116,7 @@ pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
         format!("{} / {}", report.counts.streams, report.counts.stream_connections)
     });
     row("seconds: set-up, faults, all", {
-        format!("{} / {} / {}", set_up.as_secs(), (struck - set_up).as_secs(), began.elapsed().as_secs())
+        format!("{} / {} / {}", set_up.as_secs(), (faults_over - set_up).as_secs(), began.elapsed().as_secs())
     });
     print!("{}", report.invariants());
     let mut wrong: Vec<String> =
@@ -176,6 +184,9 @@ fn void(counts: &Counts, coverage: &Coverage, by_kind: &ByKind) -> Vec<String> {
         least(&format!("{kind} with calls in flight"), *in_flight, MIN_OF_EACH_KIND);
     }
     least("steps that became uncertain", counts.uncertain, 1);
+    least("tokens charged to a budget", usize::try_from(counts.tokens).unwrap_or(usize::MAX), 1);
+    least("threads with several tasks", counts.threads, 1);
+    least("places in threads' queues seen", counts.queued, 1);
     least("streams that outlived a connection", counts.stream_connections, counts.streams + 1);
     for (what, n) in coverage.rows() {
         least(what, n, 1);
@@ -193,7 +204,15 @@ mod tests {
     #[test]
     fn a_run_that_hit_too_little_is_void() {
         let struck = Kind::all().map(|kind| (kind, (3, 3))).collect::<ByKind>();
-        let counts = Counts { uncertain: 1, streams: 2, stream_connections: 3, ..Counts::default() };
+        let counts = Counts {
+            uncertain: 1,
+            threads: 1,
+            queued: 1,
+            tokens: 1,
+            streams: 2,
+            stream_connections: 3,
+            ..Counts::default()
+        };
         let nothing_else = Coverage::default().rows().len();
         assert_eq!(void(&counts, &Coverage::default(), &struck).len(), nothing_else);
         for kind in Kind::all() {
@@ -203,6 +222,9 @@ mod tests {
         }
         for counts in [
             Counts { uncertain: 0, ..counts.clone() },
+            Counts { threads: 0, ..counts.clone() },
+            Counts { queued: 0, ..counts.clone() },
+            Counts { tokens: 0, ..counts.clone() },
             Counts { untagged: 1, ..counts.clone() },
             Counts { stream_connections: 2, ..counts.clone() },
         ] {

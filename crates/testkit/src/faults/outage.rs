@@ -45,7 +45,7 @@ pub async fn run(seed: u64, length: Duration, dir: &Path) -> anyhow::Result<()> 
     starve(&stage.cluster.workers[0], length).await;
 
     let notes = clients.join().await?;
-    let (ended, evidence) = stage.rest(notes.accepted()).await?;
+    let (ended, evidence) = stage.rest(notes.accepted(), &[]).await?;
     let people = people.stop().await?;
     let (report, dead) = (checker::check(&evidence), ended.declared_dead().await?);
     print!("{report}");

@@ -80,7 +80,7 @@ pub async fn run(seed: u64, rounds: usize, dir: &Path) -> anyhow::Result<()> {
     }
 
     let failed = wrong.len();
-    let (ended, evidence) = stage.rest(accepted).await?;
+    let (ended, evidence) = stage.rest(accepted, &[]).await?;
     let report = checker::check(&evidence);
     print!("{report}");
     row("processes restarted", restarts);
@@ -140,5 +140,6 @@ fn request(number: u64, rng: &mut Rng) -> CreateTaskRequest {
         metadata: serde_json::Map::new(),
         thread: None,
         if_active: None,
+        budget: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the tables of a cluster's database: where each task is at one moment.
 
-use agenticai_domain::ids::TaskId;
+use agenticai_domain::ids::{TaskId, ThreadId};
 use agenticai_domain::inbox::InboxBody;
 use agenticai_domain::journal::Entry;
 use agenticai_domain::task::{WaitKind, WaitingFor};
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::checker::{Owner, Place, Snapshot};
+use crate::checker::{Owner, Place, Snapshot, ThreadPlace};
 use crate::cluster::Cluster;
 
 /// One statement has one snapshot.
@@ -20,8 +20,11 @@ const PLACES: &str = "
            h.id IS NOT NULL, w.state,
            (SELECT count(*) FROM ready r WHERE NOT EXISTS (SELECT FROM tasks o WHERE o.num = r.task))
            + (SELECT count(*) FROM held o WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.id = o.id AND t.num = o.task)),
-           clock_ms(0)
-    FROM tasks t LEFT JOIN held h ON h.task = t.num LEFT JOIN workers w ON w.id = h.worker";
+           clock_ms(0),
+           th.id, th.active IS NOT DISTINCT FROM t.num, cardinality(array_positions(th.queue, t.num)),
+           t.num = ANY (th.superseded)
+    FROM tasks t LEFT JOIN held h ON h.task = t.num LEFT JOIN workers w ON w.id = h.worker
+         LEFT JOIN threads th ON th.num = t.thread";
 
 /// Reads where every task is.
 pub async fn snapshot(cluster: &Cluster, at_rest: bool) -> anyhow::Result<Snapshot> {
@@ -43,6 +46,7 @@ pub async fn snapshot(cluster: &Cluster, at_rest: bool) -> anyhow::Result<Snapsh
             waits: status == 2 || described,
             ready: row.try_get(4)?,
             owner,
+            thread: thread_place(&row)?,
             wake_at: row.try_get(2)?,
             unheard: Vec::new(),
         });
@@ -50,6 +54,16 @@ pub async fn snapshot(cluster: &Cluster, at_rest: bool) -> anyhow::Result<Snapsh
         snapshot.now = row.try_get(8)?;
     }
     Ok(snapshot)
+}
+
+fn thread_place(row: &tokio_postgres::Row) -> anyhow::Result<Option<ThreadPlace>> {
+    let Some(thread) = row.try_get::<_, Option<Uuid>>(9)? else { return Ok(None) };
+    Ok(Some(ThreadPlace {
+        thread: ThreadId(thread),
+        active: row.try_get(10)?,
+        queued: usize::try_from(row.try_get::<_, i32>(11)?)?,
+        superseded: row.try_get(12)?,
+    }))
 }
 
 /// Adds to a snapshot of the rest which signals came that a task waits for all the same.

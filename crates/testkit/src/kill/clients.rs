@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use agenticai_domain::ids::TaskId;
 use agenticai_domain::task::TaskStatus;
+use agenticai_store::SUPERSEDED;
 use agenticai_wire::{CreateTaskRequest, TaskView};
 use anyhow::Context as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::plan::Planned;
+use super::plan::{Asking, Planned};
 use crate::api::{Api, ApiError};
 use crate::checker::Accepted;
 
@@ -58,6 +59,13 @@ impl Notes {
         self.0.iter().map(|note| Accepted { key: note.planned.key.clone(), ids: note.ids.clone() }).collect()
     }
 
+    /// How many keys were asked for more than once, and how many of these by clients that had hung up before.
+    pub fn asked_again(&self) -> (usize, usize) {
+        let count =
+            |which: fn(Asking) -> bool| self.0.iter().filter(|note| which(note.planned.asking)).count();
+        (count(|asking| asking != Asking::Once), count(|asking| matches!(asking, Asking::HangingUp(_))))
+    }
+
     /// Tasks that ended otherwise than their scripts say.
     pub fn unexpected(&self, tasks: &[TaskView], cancelled_by_people: &BTreeSet<TaskId>) -> Vec<String> {
         let tasks: HashMap<TaskId, &TaskView> = tasks.iter().map(|task| (task.id, task)).collect();
@@ -70,7 +78,7 @@ impl Notes {
                 TaskStatus::Completed => {
                     planned.answer.as_ref().is_none_or(|answer| task.output == Some(answer.as_str().into()))
                 }
-                TaskStatus::Cancelled => may_be_cancelled,
+                TaskStatus::Cancelled => may_be_cancelled || gave_way(planned, task),
                 _ => false,
             };
             if !fits {
@@ -80,6 +88,11 @@ impl Notes {
         }
         faults
     }
+}
+
+/// Whether a task was cancelled for a newer one of its thread.
+fn gave_way(planned: &Planned, task: &TaskView) -> bool {
+    planned.thread.is_some() && task.error.as_ref().is_some_and(|error| error.message == SUPERSEDED)
 }
 
 async fn submit_all(
@@ -93,10 +106,7 @@ async fn submit_all(
         gate.acquire().await?.forget();
         let next = plan.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(planned) = next else { break };
-        let mut ids = vec![create(&api, &planned).await?];
-        if planned.twice {
-            ids.push(create(&api, &planned).await?);
-        }
+        let ids = ask(&api, &planned).await?;
         if let (Some(after), Some(id)) = (planned.cancel_after_ms, ids.first()) {
             cancels.push(tokio::spawn(cancel(api.clone(), *id, Duration::from_millis(after))));
         }
@@ -108,6 +118,31 @@ async fn submit_all(
     Ok(notes)
 }
 
+/// Asks as planned; answers every id that it was told.
+async fn ask(api: &Api, planned: &Planned) -> anyhow::Result<Vec<TaskId>> {
+    match planned.asking {
+        Asking::Once => Ok(vec![create(api, planned).await?]),
+        Asking::Twice => Ok(vec![create(api, planned).await?, create(api, planned).await?]),
+        Asking::Together => together(api, planned).await,
+        Asking::HangingUp(after_ms) => {
+            let first = tokio::time::timeout(Duration::from_millis(after_ms), create(api, planned)).await;
+            let mut ids = together(api, planned).await?;
+            if let Ok(first) = first {
+                ids.push(first?);
+            }
+            Ok(ids)
+        }
+    }
+}
+
+/// Asks two processes at the same time, or the same one twice where there is no other.
+async fn together(api: &Api, planned: &Planned) -> anyhow::Result<Vec<TaskId>> {
+    let each = api.each();
+    let (one, other) = (&each[0], &each[each.len() - 1]);
+    let (one, other) = tokio::try_join!(create(one, planned), create(other, planned))?;
+    Ok(vec![one, other])
+}
+
 /// Asks under the same key until there is an answer.
 async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
     let request = CreateTaskRequest {
@@ -117,8 +152,9 @@ async fn create(api: &Api, planned: &Planned) -> anyhow::Result<TaskId> {
         priority: None,
         timeout_seconds: None,
         metadata: serde_json::Map::new(),
-        thread: None,
-        if_active: None,
+        thread: planned.thread.as_ref().map(|(name, _)| name.clone()),
+        if_active: planned.thread.as_ref().map(|(_, if_active)| *if_active),
+        budget: None,
     };
     loop {
         match api.create_task(&request, &planned.key).await {

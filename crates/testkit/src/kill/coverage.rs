@@ -4,7 +4,8 @@ use std::fmt;
 
 use agenticai_domain::inbox::{InboxBody, ResolveDecision};
 use agenticai_domain::journal::Entry;
-use agenticai_domain::task::TaskStatus;
+use agenticai_domain::task::{End, TaskStatus};
+use agenticai_store::SUPERSEDED;
 
 use crate::checker::Evidence;
 
@@ -19,6 +20,7 @@ pub struct Coverage {
     resolved: usize,
     sent_again: usize,
     cancelled: usize,
+    gave_way: usize,
     taken_over: usize,
 }
 
@@ -32,6 +34,7 @@ impl Coverage {
             for recorded in &task.journal {
                 match &recorded.entry {
                     Entry::TimerFired(_) => coverage.timers += 1,
+                    Entry::Ended(ended) => coverage.gave_way += usize::from(gave_way(&ended.end)),
                     Entry::CallStarted(started) if started.attempt > 1 => coverage.sent_again += 1,
                     Entry::Received(received) => match &received.message.body {
                         InboxBody::Signal { .. } => coverage.signals += 1,
@@ -51,7 +54,7 @@ impl Coverage {
     }
 
     /// Each with its name.
-    pub fn rows(&self) -> [(&'static str, usize); 9] {
+    pub fn rows(&self) -> [(&'static str, usize); 10] {
         [
             ("timers that fired", self.timers),
             ("signals consumed", self.signals),
@@ -61,9 +64,14 @@ impl Coverage {
             ("uncertain calls that a person called done", self.resolved),
             ("`once` calls sent again on a person's word", self.sent_again),
             ("tasks cancelled", self.cancelled),
+            ("tasks that gave way to a newer one of their thread", self.gave_way),
             ("tasks taken over in the middle", self.taken_over),
         ]
     }
+}
+
+fn gave_way(end: &End) -> bool {
+    matches!(end, End::Cancelled { error } if error.message == SUPERSEDED)
 }
 
 impl fmt::Display for Coverage {

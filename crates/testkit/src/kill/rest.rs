@@ -40,6 +40,7 @@ pub async fn with_journals(api: &Api, tasks: &[TaskView]) -> anyhow::Result<Vec<
         records.push(TaskRecord {
             id: task.id,
             parent: task.parent,
+            thread: task.thread.as_ref().map(|thread| thread.id),
             status: task.status,
             kind: agents::kind(&task.agent),
             journal,

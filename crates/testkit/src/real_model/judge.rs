@@ -39,6 +39,7 @@ pub async fn judge(api: &Api) -> anyhow::Result<Verdict> {
         records.push(TaskRecord {
             id: task.id,
             parent: task.parent,
+            thread: task.thread.as_ref().map(|thread| thread.id),
             status: task.status,
             kind: AgentKind::React,
             journal,

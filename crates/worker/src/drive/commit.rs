@@ -7,6 +7,8 @@ use agenticai_domain::task::{TaskError, codes};
 use agenticai_store::{Append, AppendOutcome, StoreError, Then};
 use futures_util::StreamExt;
 
+use crate::budgets::Bill;
+
 use super::{DriveError, Driver, Finish};
 
 impl Driver {
@@ -28,6 +30,10 @@ impl Driver {
             After::End(end) => Then::End { end: end.clone(), spend },
         };
         let last_seq = run.first_seq + run.entries.len() as u64 - 1;
+        let mut bills = std::mem::take(&mut self.bills);
+        for bill in &mut bills {
+            bill.cover().await?;
+        }
         let append = Append {
             task: self.head.id,
             epoch: self.epoch,
@@ -35,6 +41,7 @@ impl Driver {
             first_seq: run.first_seq,
             entries: run.entries,
             children: run.children,
+            charges: bills.iter().flat_map(Bill::charges).collect(),
             then,
         };
         // A parent may be ready now, or the next task of a thread.
@@ -53,6 +60,7 @@ impl Driver {
         match outcome {
             AppendOutcome::Accepted { at } | AppendOutcome::AlreadyMine { at } => {
                 self.spoiled = false;
+                bills.into_iter().for_each(Bill::paid);
                 self.state.confirm(at);
                 self.shared.broker.publish(self.head.id, Live::Appended { last_seq });
                 if hint {
@@ -73,21 +81,21 @@ impl Driver {
             }
             AppendOutcome::Overtaken => {
                 self.reload().await?;
-                self.again(kept);
+                self.again(kept, bills);
                 Ok(None)
             }
             AppendOutcome::InboxMoved => {
                 self.read_inbox().await?;
                 self.reload().await?;
-                self.again(kept);
+                self.again(kept, bills);
                 Ok(None)
             }
             AppendOutcome::Fenced => {
-                self.again(kept);
+                self.again(kept, bills);
                 Ok(Some(Finish::Lost))
             }
             AppendOutcome::Terminal(_) => {
-                self.again(kept);
+                self.again(kept, bills);
                 Ok(Some(Finish::Settled))
             }
             AppendOutcome::Refused(why) => {
@@ -97,14 +105,16 @@ impl Driver {
                     return Err(StoreError::Refused(why).into());
                 }
                 self.reload().await?;
-                self.again(kept.into_iter().map(|outcome| spoil(outcome, &why)).collect());
+                self.again(kept.into_iter().map(|outcome| spoil(outcome, &why)).collect(), bills);
                 Ok(None)
             }
         }
     }
 
-    /// Outcomes of a refused run come before those that landed meanwhile.
-    fn again(&mut self, mut kept: Vec<Outcome>) {
+    /// Outcomes of a refused run come before those that landed meanwhile, and so do their bills.
+    fn again(&mut self, mut kept: Vec<Outcome>, mut bills: Vec<Bill>) {
+        bills.append(&mut self.bills);
+        self.bills = bills;
         kept.append(&mut self.outcomes);
         self.outcomes = kept;
     }
@@ -122,6 +132,6 @@ fn spoil(outcome: Outcome, why: &str) -> Outcome {
             outcome.result = ToolResult::error("unstorable", format!("the result cannot be stored: {why}"));
             Outcome::Tool { attempt, outcome }
         }
-        child @ Outcome::Child(_) => child,
+        other @ (Outcome::ModelCut(_) | Outcome::Child(_)) => other,
     }
 }

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::FutureExt;
+use futures_util::stream::FuturesUnordered;
 
 use agenticai_agent::call::CallContext;
 use agenticai_broker::Live;
 use agenticai_domain::engine::Effect;
 use agenticai_domain::ids::{StepId, TaskId};
+use agenticai_domain::journal::TurnCut;
 use agenticai_domain::outcome::{ChildOutcome, Outcome, ToolOutcome, ToolResult};
 use agenticai_domain::spec;
 use agenticai_store::{AgentSelector, Store};
 
 use super::{Driver, Flight};
+use crate::budgets::{Customer, Purse, Tab};
 use crate::metrics::{Kind, count};
 use crate::patience::patiently;
 use crate::perform::{ModelJob, TokenSinkOf, ToolJob};
@@ -29,12 +32,14 @@ impl Driver {
         };
         match &outcome {
             Outcome::Model(model) => {
+                let tab = self.tab.take_if(|(turn, _)| *turn == model.turn);
+                self.bills.extend(tab.and_then(|(_, tab)| tab.bill(model.spend)));
                 timed("model", model.took_ms);
                 count(&metrics.tokens, "input", model.spend.usage.input_tokens);
                 count(&metrics.tokens, "output", model.spend.usage.output_tokens);
             }
             Outcome::Tool { outcome, .. } => timed("tool", outcome.took_ms),
-            Outcome::Child(_) => {}
+            Outcome::ModelCut(_) | Outcome::Child(_) => {}
         }
         self.outcomes.push(outcome);
     }
@@ -95,6 +100,8 @@ impl Driver {
         let deadline = self.head.deadline_at.map(|at| {
             tokio::time::Instant::now() + Duration::from_millis(at.saturating_sub(now).max(0).unsigned_abs())
         });
+        let tab = Arc::new(Tab::new(self.payer()));
+        self.tab = Some((turn, tab.clone()));
         let outcome = self.shared.performer.model(ModelJob {
             agent: &self.agent,
             task: &self.head,
@@ -108,9 +115,32 @@ impl Driver {
                 step,
                 epoch: self.epoch,
             },
+            tab,
         });
         self.flying.insert(step);
         self.flights.push(outcome.map(move |outcome| (step, Outcome::Model(outcome))).boxed());
+    }
+
+    /// Who pays for the task's model calls; `None`: nobody bounds them.
+    fn payer(&mut self) -> Option<(Arc<Purse>, Arc<Customer>)> {
+        if !self.budgeted && !self.shared.purse.pays_for(self.head.tenant) {
+            return None;
+        }
+        let new = || Arc::new(Customer::new(self.head.tenant, self.head.id));
+        let customer = self.customer.get_or_insert_with(new).clone();
+        Some((self.shared.purse.clone(), customer))
+    }
+
+    /// Ends the calls in flight but for those of `once` tools. What was cut off is repeated by the next owner; a model
+    /// call has cost something all the same.
+    pub(super) fn cut_off(&mut self) {
+        self.flights = FuturesUnordered::new();
+        let Some((turn, tab)) = self.tab.take() else { return };
+        let Some(spend) = tab.cut_off() else { return };
+        self.flying.remove(&StepId::model(turn));
+        self.bills.extend(tab.bill(spend));
+        let reason = "the worker stopped before the answer".to_owned();
+        self.outcomes.push(Outcome::ModelCut(TurnCut { turn, spend, reason }));
     }
 
     fn start_tool(&mut self, step: StepId, tool: usize, attempt: u32) {

@@ -23,6 +23,7 @@ use agenticai_store::{Claimed, Store, StoreError};
 
 use crate::agents::{AgentCache, AgentError};
 use crate::appender::Appender;
+use crate::budgets::{Bill, Customer, Purse, Tab};
 use crate::clock::Clock;
 use crate::forgotten::Doubt;
 use crate::lease::Lease;
@@ -39,6 +40,7 @@ pub struct Shared {
     pub lease: Arc<Lease>,
     pub clock: Arc<Clock>,
     pub metrics: Arc<WorkerMetrics>,
+    pub purse: Arc<Purse>,
     /// Whether the store may have given more than this process knows of.
     pub doubt: Doubt,
     /// No new effects any more: finish what is in flight and hand back.
@@ -100,12 +102,20 @@ pub struct Driver {
     sent: HashSet<(StepId, u32)>,
     /// The store has refused the data of the newest run: what came of its steps was replaced by errors.
     spoiled: bool,
+    /// Who pays for model calls, where budgets do; it is known from the first one on.
+    customer: Option<Arc<Customer>>,
+    /// Whether the task's tenant had budgets when it was claimed.
+    budgeted: bool,
+    /// The model call in flight.
+    tab: Option<(u32, Arc<Tab>)>,
+    /// Of model calls whose entries are not committed yet.
+    bills: Vec<Bill>,
 }
 
 impl Driver {
     /// Reads what is needed to go on with a claimed task.
     pub async fn open(shared: Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) -> Result<Self, DriveError> {
-        let Claimed { head, epoch, last_seq, inbox_seq, in_thread } = claimed;
+        let Claimed { head, epoch, last_seq, inbox_seq, in_thread, budgeted } = claimed;
         let agent = match shared.agents.get(shared.store.as_ref(), &head).await {
             Ok(agent) => agent,
             Err(AgentError::Store(error)) => return Err(error.into()),
@@ -127,6 +137,10 @@ impl Driver {
             flying: HashSet::new(),
             sent: HashSet::new(),
             spoiled: false,
+            customer: None,
+            budgeted,
+            tab: None,
+            bills: Vec::new(),
         };
         if last_seq > 0 {
             driver.reload().await?;

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 
 use agenticai_domain::engine::State;
 
@@ -17,8 +16,11 @@ impl Driver {
         let draining = self.shared.drain.is_cancelled();
         let drained = self.shared.drained.is_cancelled();
         if drained {
-            // What was cut off is repeated by the next owner; only `once` calls are given their own time.
-            self.flights = FuturesUnordered::new();
+            // Only `once` calls are given their own time.
+            self.cut_off();
+            if !self.outcomes.is_empty() {
+                return Ok(None);
+            }
         }
         if draining && self.flights.is_empty() && self.once_flights.is_empty() {
             return Ok(Some(Finish::Release));

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use agenticai_agent::models::Bound;
 use agenticai_broker::{Broker, MemoryBroker};
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::{ModelAttempt, Recorded};
 use agenticai_domain::outcome::{ModelAnswer, ModelOutcome, RawCall, ToolOutcome, ToolResult};
 use agenticai_domain::spec::{AgentSpec, Approval, Effect, RetryPolicy, ToolDef, ToolSource};
-use agenticai_domain::task::{NewTask, TaskInput, TaskStatus};
+use agenticai_domain::task::{NewTask, TaskError, TaskInput, TaskStatus, codes};
 use agenticai_domain::usage::Spend;
 use agenticai_store::sqlite::{SqliteOptions, SqliteStore};
 use agenticai_store::{
@@ -31,6 +32,8 @@ pub struct Scripted {
     pub tool: Script<ToolResult>,
     pub calls: Arc<Mutex<HashMap<String, usize>>>,
     pub open: Arc<AtomicUsize>,
+    /// What a model call may consume, and what it does consume.
+    pub cost: Option<(Bound, Spend)>,
 }
 
 /// Counts a call as open until it ends or is aborted.
@@ -55,14 +58,15 @@ impl Scripted {
             tool: Box::new(|_, _| Box::pin(async { ToolResult::ok(json!("result")) })),
             calls: Arc::default(),
             open: Arc::default(),
+            cost: None,
         }
     }
+}
 
-    fn begin(&self, step: String) -> Open {
-        *self.calls.lock().unwrap().entry(step).or_default() += 1;
-        self.open.fetch_add(1, Ordering::SeqCst);
-        Open(self.open.clone())
-    }
+fn begin(calls: &Mutex<HashMap<String, usize>>, open: &Arc<AtomicUsize>, step: String) -> Open {
+    *calls.lock().unwrap().entry(step).or_default() += 1;
+    open.fetch_add(1, Ordering::SeqCst);
+    Open(open.clone())
 }
 
 pub fn answer(tools: &[&str]) -> ModelAnswer {
@@ -77,11 +81,20 @@ pub fn answer(tools: &[&str]) -> ModelAnswer {
 
 impl Performer for Scripted {
     fn model(&self, job: ModelJob<'_>) -> BoxFuture<'static, ModelOutcome> {
-        let (turn, open) = (job.turn, self.begin(job.call.step.to_string()));
-        let answering = (self.model)(turn, Value::Null);
+        let (turn, step) = (job.turn, job.call.step.to_string());
+        let (cost, tab) = (self.cost, job.tab);
+        let (answering, open) = ((self.model)(turn, Value::Null), self.open.clone());
+        let calls = self.calls.clone();
         Box::pin(async move {
-            let result = answering.await;
-            drop(open);
+            let result = async {
+                if let Some((bound, _)) = &cost {
+                    tab.reserve(bound).await?;
+                }
+                let _open = begin(&calls, &open, step);
+                answering.await.map_err(|why| TaskError::new(codes::MODEL_UNAVAILABLE, why))
+            };
+            let result = result.await;
+            let spend = cost.filter(|_| result.is_ok()).map(|(_, spend)| spend).unwrap_or_default();
             ModelOutcome {
                 turn,
                 request: ModelAttempt {
@@ -91,9 +104,8 @@ impl Performer for Scripted {
                     format: 1,
                     sha256: String::new(),
                 },
-                result: result
-                    .map_err(|why| agenticai_domain::task::TaskError::new("model_unavailable", why)),
-                spend: Spend::default(),
+                result,
+                spend,
                 attempts: 1,
                 took_ms: 1,
             }
@@ -101,7 +113,7 @@ impl Performer for Scripted {
     }
 
     fn tool(&self, job: ToolJob) -> BoxFuture<'static, ToolOutcome> {
-        let (step, open) = (job.call.step, self.begin(job.call.step.to_string()));
+        let (step, open) = (job.call.step, begin(&self.calls, &self.open, job.call.step.to_string()));
         let answering = (self.tool)(step.turn, job.arguments);
         Box::pin(async move {
             let result = answering.await;

@@ -3,6 +3,7 @@
 
 mod apart;
 mod bench;
+mod budgets;
 mod deaths;
 mod faults;
 mod lives;

@@ -20,7 +20,7 @@ use super::super::request::{ModelCall, Wire, refused, unwritable};
 use super::thoughts::{Thought, ThoughtBlock, recall};
 
 /// The bound on an answer where a specification names none; the dialect wants one.
-const MAX_TOKENS: u32 = 8192;
+const MAX_TOKENS: u32 = crate::models::ASSUMED_OUTPUT_TOKENS;
 
 /// The body of a request.
 pub(in super::super) fn body(wire: Wire, model: &str, call: &ModelCall<'_>) -> Result<Vec<u8>, TaskError> {

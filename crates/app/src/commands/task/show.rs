@@ -137,6 +137,7 @@ async fn read_journal(client: &Client, id: TaskId) -> Result<Vec<JournalEntryVie
 fn concerns(view: &JournalEntryView, step: StepId) -> bool {
     let about = match serde_json::from_value(view.entry.clone()) {
         Ok(Entry::Turn(turn)) => StepId::model(turn.turn),
+        Ok(Entry::TurnCut(entry)) => StepId::model(entry.turn),
         Ok(Entry::CallStarted(entry)) => entry.step,
         Ok(Entry::CallEnded(entry)) => entry.step,
         Ok(Entry::CallUncertain(entry)) => entry.step,

@@ -3,6 +3,7 @@
 mod administration;
 mod migrating;
 mod roles;
+mod versions;
 mod work;
 
 use std::io::{Read, Write};

@@ -9,17 +9,17 @@ use crate::home::free_port;
 
 const AGENT: &str = "name: adder\nmodel: {name: practice}\ninstructions: Calculate.\ntools: [calculator]\n";
 
-const ASK: &str = "What is 17% of 2,340? Use the calculator.";
+pub const ASK: &str = "What is 17% of 2,340? Use the calculator.";
 
 /// The command line against an API.
-struct Client<'a> {
+pub struct Client<'a> {
     cluster: &'a Cluster,
     url: String,
 }
 
 impl<'a> Client<'a> {
     /// Starts an API and stores an agent.
-    fn start(cluster: &'a Cluster, environment: &[(&str, &str)]) -> (Self, Running) {
+    pub fn start(cluster: &'a Cluster, environment: &[(&str, &str)]) -> (Self, Running) {
         let port = free_port();
         let api = cluster.start(&["api", "--port", &port.to_string()], environment);
         cluster.wait_ready(&api);
@@ -29,7 +29,7 @@ impl<'a> Client<'a> {
         (client, api)
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub fn json(&self, args: &[&str]) -> Value {
         let key = self.cluster.key_file();
         let mut all = args.to_vec();
         all.extend(["--url", &self.url, "--api-key-file", &key, "--json"]);
@@ -38,7 +38,7 @@ impl<'a> Client<'a> {
         serde_json::from_str(&printed.out).unwrap()
     }
 
-    fn run(&self) {
+    pub fn run(&self) {
         let done = self.json(&["run", "--agent", "adder", ASK]);
         assert_eq!(done["status"], "completed", "{done}");
         assert!(done.to_string().contains("397.8"), "{done}");

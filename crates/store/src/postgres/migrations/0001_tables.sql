@@ -4,8 +4,10 @@
 
 -- One row. Whoever writes holds it FOR KEY SHARE; raising it takes FOR UPDATE, which waits for everybody who writes.
 CREATE TABLE write_epoch (
-    one    boolean PRIMARY KEY DEFAULT true CHECK (one),
-    epoch  bigint NOT NULL DEFAULT 1
+    one           boolean PRIMARY KEY DEFAULT true CHECK (one),
+    epoch         bigint NOT NULL DEFAULT 1,
+    -- The format that everything is written in from now on. A program that cannot read it does not begin to work.
+    write_format  smallint NOT NULL DEFAULT 1
 );
 INSERT INTO write_epoch DEFAULT VALUES;
 

@@ -129,13 +129,17 @@ BEGIN
         END IF;
         -- It is given no task any more, so this holds for good.
         UPDATE workers SET state = 2 WHERE id = gone AND NOT EXISTS (SELECT FROM held WHERE worker = gone);
+        IF FOUND THEN
+            PERFORM settle_slices(gone);
+        END IF;
     END LOOP;
     RETURN taken;
 END
 $$;
 
 -- Commits runs of different tasks, each accepted or refused by itself. `r_kind`: 0 goes on, 1 waits, 2 ends. `r_entry`
--- is the first entry of a run, `e_*` are the others by their run and their place in it, `c_*` its children.
+-- is the first entry of a run, `e_*` are the others by their run and their place in it, `c_*` its children, `g_*` what
+-- budgets pay for it.
 --
 -- The fence is a lock that takeover must wait for: the row of the worker's incarnation. The first entry of a run
 -- decides about all of it: a foreign entry that took its seq refuses that run and no other. `outcome`: 0 accepted,
@@ -149,7 +153,8 @@ CREATE FUNCTION append_runs(
     e_run int[], e_place int[], e_entry bytea[],
     c_run int[], c_id uuid[], c_tenant uuid[], c_agent uuid[], c_version int[], c_priority smallint[], c_timeout bigint[],
     c_parent uuid[], c_parent_step text[], c_depth smallint[], c_created_by uuid[], c_traceparent text[],
-    c_metadata text[], c_labels text[], c_input bytea[]
+    c_metadata text[], c_labels text[], c_input bytea[],
+    g_run int[], g_budget uuid[], g_start bigint[], g_tokens bigint[], g_cost bigint[]
 ) RETURNS TABLE (idx int, outcome smallint, at bigint, status smallint) LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
@@ -261,6 +266,11 @@ BEGIN
             IF in_threads IS NOT NULL THEN
                 PERFORM hand_on(now_ms, in_threads);
             END IF;
+        END IF;
+        IF cardinality(g_run) > 0 THEN
+            PERFORM charge_slices(p_worker, array_agg(g.budget), array_agg(g.start), array_agg(g.tokens), array_agg(g.cost))
+            FROM unnest(g_run, g_budget, g_start, g_tokens, g_cost) AS g(run, budget, start, tokens, cost)
+            WHERE good[g.run] HAVING count(*) > 0;
         END IF;
         IF true = ALL (good) THEN
             idx := 0;

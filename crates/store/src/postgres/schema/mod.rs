@@ -12,6 +12,7 @@ mod apply;
 mod locks;
 mod statements;
 
+use agenticai_domain::journal::READS_FORMAT;
 use sha2::{Digest, Sha256};
 
 use super::{ConnectError, Connection};
@@ -28,6 +29,8 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0005_schedules", sql: include_str!("../migrations/0005_schedules.sql") },
     Migration { name: "0006_retention", sql: include_str!("../migrations/0006_retention.sql") },
     Migration { name: "0007_threads", sql: include_str!("../migrations/0007_threads.sql") },
+    Migration { name: "0008_budgets", sql: include_str!("../migrations/0008_budgets.sql") },
+    Migration { name: "0009_usage", sql: include_str!("../migrations/0009_usage.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.
@@ -128,9 +131,17 @@ pub async fn migrate(connection: &Connection) -> Result<(), ConnectError> {
     MIGRATIONS.up(connection, Patience::default()).await.map(drop)
 }
 
-/// Whether this program may work with the schema. See [`Migrations::check`].
+/// Whether this program may work with the schema (see [`Migrations::check`]), and can read what is written into it.
 pub async fn check(connection: &Connection) -> Result<(), ConnectError> {
-    MIGRATIONS.check(connection).await
+    MIGRATIONS.check(connection).await?;
+    let rows = connection.rows("SELECT write_format FROM write_epoch", &[]).await?;
+    let format = rows.first().map(|row| row.try_get::<_, i16>(0)).transpose()?.unwrap_or_default();
+    if format > i16::from(READS_FORMAT) {
+        return Err(ConnectError::Schema(format!(
+            "journals are written in format {format}, and this program reads up to {READS_FORMAT}: use a newer program"
+        )));
+    }
+    Ok(())
 }
 
 impl<'a> Migrations<'a> {

@@ -55,7 +55,7 @@ pub struct Cluster {
     postgres: Postgres,
     rabbitmq: Option<RabbitMq>,
     redis: Option<Redis>,
-    _directory: Directory,
+    directory: Directory,
 }
 
 impl Cluster {
@@ -105,17 +105,8 @@ impl Cluster {
             .map(|name| role(name, &worker))
             .collect::<anyhow::Result<_>>()?;
         let api = Api::new(format!("http://127.0.0.1:{port}"), std::fs::read_to_string(&key)?.trim());
-        let cluster = Self {
-            api_role,
-            scheduler,
-            workers,
-            api,
-            database,
-            postgres,
-            rabbitmq,
-            redis,
-            _directory: directory,
-        };
+        let cluster =
+            Self { api_role, scheduler, workers, api, database, postgres, rabbitmq, redis, directory };
         for role in cluster.roles() {
             role.process.spawn()?;
         }
@@ -129,6 +120,16 @@ impl Cluster {
 
     fn roles(&self) -> impl Iterator<Item = &Role> {
         [&self.api_role, &self.scheduler].into_iter().chain(&self.workers)
+    }
+
+    /// Makes one more tenant; answers a client of its owner.
+    pub async fn add_tenant(&self, name: &str) -> anyhow::Result<Api> {
+        let file = self.directory.path().join(format!("{name}.key"));
+        Program::new("tenant", up::binary()?, self.directory.path())
+            .args(["admin", "tenant", "create", name, "--key-file", &file.to_string_lossy()])
+            .env("DATABASE_URL", &self.database.url)
+            .run()?;
+        Ok(Api::new(self.api.url(), std::fs::read_to_string(&file)?.trim()))
     }
 
     /// The address of its database.

@@ -92,7 +92,8 @@ async fn evidence(api: &Api, log: &Path, effect: Effect) -> anyhow::Result<Evide
     let mut tasks = Vec::new();
     for task in api.tasks("").await? {
         let (id, status, kind) = (task.id, task.status, AgentKind::React);
-        tasks.push(TaskRecord { id, status, kind, parent: task.parent, journal: api.journal(id).await? });
+        let (parent, journal) = (task.parent, api.journal(id).await?);
+        tasks.push(TaskRecord { id, status, kind, parent, thread: None, journal });
     }
     let calls = checker::read_log(log)?;
     // The load generator keeps no notes of what it was answered; that none is lost is seen from their number.
