@@ -16,6 +16,8 @@ use agenticai_domain::task::{End, TaskError, codes};
 use agenticai_domain::usage::Spend;
 use agenticai_store::{EndOutcome, Store, StoreError};
 
+use crate::quiet::warn_seldom;
+
 /// How often suspects are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -38,7 +40,7 @@ pub async fn watch(
         let suspects = match store.suspects().await {
             Ok(suspects) => suspects,
             Err(error) => {
-                tracing::warn!(%error, "tasks that crash workers cannot be looked for");
+                warn_seldom!(%error, "tasks that crash workers cannot be looked for");
                 continue;
             }
         };

@@ -9,6 +9,7 @@ use agenticai_store::{Append, AppendOutcome, Store, StoreError};
 
 use crate::lease::Lease;
 use crate::metrics::WorkerMetrics;
+use crate::quiet::warn_seldom;
 
 /// Runs in one batch at most: it bounds the latency of a commit.
 const BATCH: usize = 512;
@@ -66,7 +67,7 @@ async fn commit(
     loop {
         match store.append(lease.worker, runs.clone()).await {
             Err(StoreError::Unavailable(why)) => {
-                tracing::warn!(%why, runs = runs.len(), "an append had no answer; it is sent again");
+                warn_seldom!(%why, runs = runs.len(), "an append had no answer; it is sent again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }

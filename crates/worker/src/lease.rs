@@ -10,6 +10,7 @@ use agenticai_store::{Beat, Store, WorkerId};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::quiet::warn_seldom;
 
 /// Between two beats.
 pub const BEAT: Duration = Duration::from_millis(500);
@@ -105,8 +106,8 @@ pub fn start_heartbeat(
                     );
                     lease.dead.cancel();
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "a heartbeat failed"),
-                Err(_) => tracing::warn!("a heartbeat had no answer"),
+                Ok(Err(error)) => warn_seldom!(%error, "a heartbeat failed"),
+                Err(_) => warn_seldom!("a heartbeat had no answer"),
             }
         }
     };

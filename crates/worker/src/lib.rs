@@ -17,6 +17,7 @@ mod metrics;
 mod patience;
 mod perform;
 mod places;
+mod quiet;
 pub mod schedules;
 mod sweeps;
 mod worker;

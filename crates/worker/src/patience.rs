@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use agenticai_store::StoreError;
 
+use crate::quiet::warn_seldom;
+
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Reads again for as long as the store does not answer; any other outcome is the reader's.
@@ -14,7 +16,7 @@ where
     loop {
         match read().await {
             Err(StoreError::Unavailable(why)) => {
-                tracing::warn!(%why, what, "the store did not answer; trying again");
+                warn_seldom!(%why, what, "the store did not answer; trying again");
                 tokio::time::sleep(PAUSE).await;
             }
             decided => return decided,

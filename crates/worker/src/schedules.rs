@@ -19,6 +19,8 @@ use agenticai_store::{
     Store, StoreError,
 };
 
+use crate::quiet::warn_seldom;
+
 /// Schedules that one round takes at most.
 const CHUNK: u32 = 256;
 /// The longest pause: how late a schedule can be noticed that was stored a moment ago, and how late a firing starts
@@ -36,7 +38,7 @@ pub async fn run(store: Arc<dyn Store>, broker: Arc<dyn Broker>, stop: Cancellat
             None => return,
             Some(Ok(pause)) => pause,
             Some(Err(error)) => {
-                tracing::warn!(%error, "schedules cannot be fired; trying again");
+                warn_seldom!(%error, "schedules cannot be fired; trying again");
                 TROUBLED
             }
         };

@@ -14,6 +14,7 @@ use agenticai_store::{CancelOutcome, SUPERSEDED, Store, StoreError, WorkerId};
 
 use crate::lease::BEAT;
 use crate::metrics::WorkerMetrics;
+use crate::quiet::warn_seldom;
 
 const CHUNK: u32 = 256;
 
@@ -41,7 +42,7 @@ pub async fn reap(
                 continue;
             }
             Err(error) => {
-                tracing::warn!(%error, "the other workers cannot be observed");
+                warn_seldom!(%error, "the other workers cannot be observed");
                 seen.clear();
                 continue;
             }
@@ -58,7 +59,7 @@ pub async fn reap(
                         tracing::warn!(worker = other.worker.0, "a worker is dead; its tasks are taken over")
                     }
                     Ok(false) => {}
-                    Err(error) => tracing::warn!(%error, "a dead worker cannot be marked"),
+                    Err(error) => warn_seldom!(%error, "a dead worker cannot be marked"),
                 }
             }
         }
@@ -70,7 +71,7 @@ pub async fn reap(
                     broker.hint();
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "tasks of dead workers cannot be taken over");
+                    warn_seldom!(%error, "tasks of dead workers cannot be taken over");
                     break;
                 }
             }
@@ -107,7 +108,7 @@ pub async fn wake(
 }
 
 fn troubled(error: &StoreError) -> Duration {
-    tracing::warn!(%error, "timers cannot be read");
+    warn_seldom!(%error, "timers cannot be read");
     Duration::from_secs(1)
 }
 
@@ -125,7 +126,7 @@ pub async fn cancel_forgotten(store: Arc<dyn Store>, broker: Arc<dyn Broker>, st
         ] {
             match found {
                 Ok(tasks) => cancel_all(store.as_ref(), broker.as_ref(), tasks, why).await,
-                Err(error) => tracing::warn!(%error, "tasks that are to be cancelled cannot be listed"),
+                Err(error) => warn_seldom!(%error, "tasks that are to be cancelled cannot be listed"),
             }
         }
     }

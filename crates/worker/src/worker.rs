@@ -29,6 +29,7 @@ use crate::lease::{Lease, Pulse, start_heartbeat};
 use crate::metrics::WorkerMetrics;
 use crate::perform::Performer;
 use crate::places::Places;
+use crate::quiet::warn_seldom;
 use crate::sweeps;
 
 /// How a worker works.
@@ -114,7 +115,7 @@ impl Worker {
                     return Ok(Some((Arc::new(lease), Arc::new(Clock::new(now)))));
                 }
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(%why, "the worker cannot register; trying again");
+                    warn_seldom!(%why, "the worker cannot register; trying again");
                     let pause = tokio::time::sleep(Duration::from_secs(1));
                     if stop.drain.run_until_cancelled(pause).await.is_none() {
                         return Ok(None);
@@ -215,7 +216,7 @@ impl Worker {
                 Err(error) => {
                     drop(claiming);
                     shared.doubt.raise();
-                    tracing::warn!(%error, "tasks cannot be claimed");
+                    warn_seldom!(%error, "tasks cannot be claimed");
                     tokio::time::sleep(POLL).await;
                     continue;
                 }

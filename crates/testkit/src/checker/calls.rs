@@ -102,21 +102,24 @@ fn by_a_woken(frozen: &[Span], call: &Call, committed_under: u32, committed_us: 
 
 /// A model is paid again only where the answer before was lost with the process that had asked for it: that one held the
 /// task under an earlier epoch, was declared dead, and had the call in flight, or its answer under way to the journal,
-/// when it was last heard of.
+/// when it was last heard of. While the database is away, answers stay under way.
 fn repeats(evidence: &Evidence, task: &TaskRecord, step: StepId, calls: &[&Call], report: &mut Report) {
     /// How long an answer may be under way to the journal.
     const UNDER_WAY_US: u64 = 2_000_000;
     if evidence.owners.is_empty() {
         return;
     }
+    let away = |from, until| evidence.database_away.iter().map(|span| span.between(from, until)).sum::<u64>();
+    let in_flight = |call: &Call, beat: u64| {
+        call.over_us().is_none_or(|over| over + UNDER_WAY_US + away(over, beat) >= beat)
+    };
     let mut in_order = calls.to_vec();
     in_order.sort_by_key(|call| (call.epoch, call.begin_us));
     for pair in in_order.windows(2) {
         let [lost, again] = pair else { continue };
         let owner = lost.epoch.and_then(|epoch| evidence.owners.get(&(task.id, epoch)));
         let last_beat_us = owner.and_then(|owner| owner.last_beat_us);
-        let in_flight = |beat: u64| lost.over_us().is_none_or(|over| over + UNDER_WAY_US >= beat);
-        if lost.epoch < again.epoch && last_beat_us.is_some_and(in_flight) {
+        if lost.epoch < again.epoch && last_beat_us.is_some_and(|beat| in_flight(lost, beat)) {
             match owner.is_some_and(|owner| owner.struck) {
                 true => report.counts.model_repeats_struck += 1,
                 false => report.counts.model_repeats_lost += 1,

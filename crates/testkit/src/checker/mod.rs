@@ -69,6 +69,13 @@ pub struct Incarnation {
     pub struck: bool,
 }
 
+impl Span {
+    /// How much of it lies between two times, in microseconds.
+    fn between(&self, from_us: u64, until_us: u64) -> u64 {
+        self.until_us.min(until_us).saturating_sub(self.from_us.max(from_us))
+    }
+}
+
 /// Everything that is joined.
 #[derive(Debug, Default)]
 pub struct Evidence {
@@ -84,6 +91,8 @@ pub struct Evidence {
     pub kills: Vec<u64>,
     /// While a process that advances tasks stood still: what it decided before, it may do just after.
     pub frozen: Vec<Span>,
+    /// While the database was killed, frozen or cut off from all: what a worker had to commit waited meanwhile.
+    pub database_away: Vec<Span>,
     /// Who held which task under which epoch. Empty where nobody wrote it down: nothing is said of repeats then.
     pub owners: BTreeMap<(TaskId, u32), Incarnation>,
     /// The tables of a cluster's database, each at one moment.

@@ -335,6 +335,13 @@ fn a_model_may_be_asked_again_where_the_answer_was_lost_with_a_worker() {
     assert_eq!((report.counts.model_repeats, report.counts.model_repeats_struck), (1, 1));
     evidence.owners.values_mut().for_each(|owner| owner.struck = false);
     assert_eq!(check(&evidence).counts.model_repeats_lost, 1);
+    // The database was dead for a second while the answer was on its way.
+    asked_again(&mut evidence, Some(2_900));
+    evidence.calls.remove(0);
+    assert_eq!(check(&evidence).count(Rule::RepeatsHaveCauses), 1);
+    evidence.database_away = vec![span(-5, 995)];
+    let report = check(&evidence);
+    assert!(report.violations.is_empty(), "{report}");
 }
 
 /// A second task of a thread to which the first belongs, made of the same entries so many milliseconds later.
@@ -400,6 +407,11 @@ fn tasks_of_a_thread_that_take_turns_pass() {
     let report = check(&evidence);
     assert!(report.violations.is_empty(), "{report}");
     assert_eq!((report.counts.threads, report.counts.queued), (1, 1));
+    // The owner of one that was cancelled did not know it yet and made a call.
+    let mut late = sound();
+    second_of_thread(&mut late, 97);
+    late.tasks[1].journal.iter_mut().for_each(|recorded| recorded.at = T);
+    assert_eq!(check(&late).count(Rule::OneActivePerThread), 0);
     // One that gave way and one that gives way while it is active are in their places, too.
     let places = thread_places(&mut evidence);
     places.pop();

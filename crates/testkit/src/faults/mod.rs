@@ -86,6 +86,8 @@ pub async fn run(config: &FaultConfig) -> anyhow::Result<()> {
         .filter(|fault| fault.kind == Kind { target: Target::Worker, means: Means::Freeze })
         .map(|fault| fault.span)
         .collect();
+    evidence.database_away =
+        faults.iter().filter(|fault| fault.kind.target == Target::Postgres).map(|fault| fault.span).collect();
     evidence.kills = (faults.iter())
         .filter(|fault| fault.kind.means == Means::Kill)
         .map(|fault| fault.span.from_us)

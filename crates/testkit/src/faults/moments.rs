@@ -24,6 +24,8 @@ use crate::stub::script::{Script, ScriptCall};
 const WITHIN: Duration = Duration::from_secs(20);
 /// How long a task may take to end once nothing is in its way.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
+/// How long a model takes where something must be done before it answers, in milliseconds.
+const LONG_MS: u64 = 2_000;
 /// What somebody gets who would take over too early: several rounds of those who look for dead workers.
 const TOO_EARLY: Duration = Duration::from_millis(2_500);
 
@@ -66,15 +68,15 @@ impl Holder {
         Ok(Self(client))
     }
 
-    /// Returns when `n` others wait for locks.
-    async fn until_waited_for(&self, n: i64) -> anyhow::Result<()> {
-        let sql = "SELECT count(*) FROM pg_stat_activity
-                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        eventually(&format!("{n} wait for a lock"), async || {
+    /// Returns when a call of a function of the schema waits for a lock.
+    async fn until_waits(&self, function: &str) -> anyhow::Result<()> {
+        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                                  AND wait_event_type = 'Lock' AND query LIKE '%' || $1::text || '(%')";
+        eventually(&format!("{function} waits for a lock"), async || {
             // A transaction goes on seeing the activity that it saw first.
             self.0.batch_execute("SELECT pg_stat_clear_snapshot()").await?;
-            let waiting: i64 = self.0.query_one(sql, &[]).await?.try_get(0)?;
-            Ok((waiting >= n).then_some(()))
+            let waits: bool = self.0.query_one(sql, &[&function]).await?.try_get(0)?;
+            Ok(waits.then_some(()))
         })
         .await
     }
@@ -90,15 +92,19 @@ impl Moments<'_> {
     /// must be refused: whoever let it in would sleep through the message for ever.
     async fn a_message_between_look_and_wait(&mut self) -> anyhow::Result<()> {
         let task =
-            self.create("look-and-wait", vec![call("wait_signal", json!({"name": "go"}))], 800).await?;
+            self.create("look-and-wait", vec![call("wait_signal", json!({"name": "go"}))], LONG_MS).await?;
         self.calls_in_flight().await?;
         let lock = format!("SELECT 1 FROM tasks WHERE id = '{task}' FOR UPDATE");
         let holder = Holder::hold(self.stage, &lock).await?;
         let api = self.stage.api.clone();
         let sending = tokio::spawn(async move { api.signal(task, &go()).await });
-        holder.until_waited_for(1).await?;
-        // The model has answered, and the wait is behind the message.
-        holder.until_waited_for(2).await?;
+        holder.until_waits("deliver").await?;
+        anyhow::ensure!(
+            self.stage.stub.in_flight() > 0,
+            "the machine is too slow: the model has answered already"
+        );
+        // Now the wait comes to stand behind the message.
+        holder.until_waits("append_runs").await?;
         holder.vanish().await?;
         sending.await?.context("the signal")?;
         if self.end(task).await?.is_none() {
@@ -112,8 +118,9 @@ impl Moments<'_> {
     /// wait for it: whoever went on without the entry would pay for its answer once more. Then the worker wakes as a
     /// zombie.
     async fn a_takeover_during_an_append(&mut self) -> anyhow::Result<()> {
-        let task =
-            self.create("takeover", vec![call("lookup", json!({"q": "it", "latency_ms": 50}))], 600).await?;
+        let task = self
+            .create("takeover", vec![call("lookup", json!({"q": "it", "latency_ms": 50}))], LONG_MS)
+            .await?;
         self.calls_in_flight().await?;
         let (worker, incarnation) = owner(self.stage, task).await?;
         let entry = format!(
@@ -121,7 +128,7 @@ impl Moments<'_> {
              SELECT num, 1, 1, tenant, bucket, 1, '' FROM tasks WHERE id = '{task}'"
         );
         let holder = Holder::hold(self.stage, &entry).await?;
-        holder.until_waited_for(1).await?;
+        holder.until_waits("append_runs").await?;
         self.struck.extend(worker.process().pid());
         worker.process().freeze();
         let watcher = self.stage.cluster.connect().await?;
@@ -146,7 +153,7 @@ impl Moments<'_> {
 
     /// A worker is killed when an entry has been committed and read. Whoever goes on must find it.
     async fn a_death_after_a_commit(&mut self) -> anyhow::Result<()> {
-        let slow = json!({"q": "it", "latency_ms": 2_500});
+        let slow = json!({"q": "it", "latency_ms": 2 * LONG_MS});
         let task = self.create("death", vec![call("lookup", slow)], 20).await?;
         let api = &self.stage.api;
         let read: Vec<Recorded> = eventually("an entry is committed", async || {
@@ -200,7 +207,7 @@ impl Moments<'_> {
             let key = format!("thread-{n}");
             let request = CreateTaskRequest {
                 thread: Some("moment".to_owned()),
-                ..request(vec![call("lookup", json!({"q": key}))], 500)
+                ..request(vec![call("lookup", json!({"q": key}))], LONG_MS / 2)
             };
             let id = self.stage.api.create_task(&request, &key).await?.id;
             self.accepted.push(Accepted { key, ids: vec![id] });

@@ -104,7 +104,7 @@ fn planned(i: usize, amounts: &mut u64, rng: &mut Rng) -> Planned {
 }
 
 /// One of so many tasks charges besides those whose speciality it is: a third of all then does.
-const CHARGING: u8 = 8;
+const CHARGING: u8 = 6;
 
 /// Three tasks of ten belong to threads, six to each: most wait for their turn, some make others give way.
 fn thread(i: usize, rng: &mut Rng) -> Option<(String, IfActive)> {

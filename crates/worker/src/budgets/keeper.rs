@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Purse;
+use crate::quiet::warn_seldom;
 
 /// A budget that was just created binds tasks of its tenant after this at the latest.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -15,20 +16,13 @@ const IDLE: Duration = Duration::from_secs(2);
 /// Learns which tenants have budgets, and gives back what nobody uses.
 pub async fn keep(purse: Arc<Purse>, over: CancellationToken) {
     let work = async {
-        let mut silent = false;
         loop {
             let kept = async {
                 purse.refresh().await?;
                 purse.give_back_idle(IDLE).await
             };
-            match kept.await {
-                Ok(()) => silent = false,
-                Err(error) => {
-                    // Once for each time that the store is away.
-                    if !std::mem::replace(&mut silent, true) {
-                        tracing::warn!(%error, "budgets cannot be looked after");
-                    }
-                }
+            if let Err(error) = kept.await {
+                warn_seldom!(%error, "budgets cannot be looked after");
             }
             tokio::time::sleep(REFRESH).await;
         }
