@@ -73,7 +73,7 @@ enum Form {
 
 impl Attempt<'_> {
     /// Sends and reads. What came of the answer is in `into` also when the attempt failed.
-    pub(super) async fn run(self, into: &mut Gathered, pieces: &mut Pieces<'_>) -> Result<(), Fault> {
+    pub(super) async fn run(mut self, into: &mut Gathered, pieces: &mut Pieces<'_>) -> Result<(), Fault> {
         let begun = Instant::now();
         // Where no stream is asked for, everything comes at once: only the bound on the whole can hold.
         let silence = if self.wire.streaming { self.first_token } else { self.until - begun };
@@ -81,7 +81,7 @@ impl Attempt<'_> {
         let sending = self.endpoint.transport.send(
             Method::POST,
             &self.endpoint.url,
-            self.headers.clone(),
+            std::mem::take(&mut self.headers),
             Some(self.body.clone()),
         );
         let mut response = match timeout_at(limit, sending).await {

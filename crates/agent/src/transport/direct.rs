@@ -1,25 +1,23 @@
-//! Plain HTTP/1.1, one request at a time on a connection of hyper's that its caller drives.
+//! Plain HTTP/1.1, one request at a time on a connection that its caller drives.
 
-use std::pin::Pin;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::future::poll_fn;
-use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Uri};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::answer::{Answer, Unanswered};
 use super::connect::Connector;
+use super::http1::{self, Decoded, Framing, Head, Malformed};
 use super::pool::Pool;
 use crate::tools::egress::Gate;
 
-type Io = TokioIo<TcpStream>;
+/// How much is read at a time. Room for it is made once there is something to be read.
+const READ: usize = 8 * 1024;
 
 /// Sends over connections of its own.
 pub(super) struct Direct {
@@ -27,21 +25,25 @@ pub(super) struct Direct {
     pool: Option<Arc<Pool>>,
 }
 
-/// A connection with a request under way, in a box since it outlives the call that made it.
-struct Exchange {
-    sender: SendRequest<Full<Bytes>>,
-    connection: Connection<Io, Full<Bytes>>,
-    /// Whether the connection has come to its end; it must not be driven any more then.
-    over: bool,
-}
-
 /// The body of an answer, and the connection that it comes from.
 pub(super) struct Body {
-    incoming: Incoming,
     /// None once the body has come to its end.
-    exchange: Option<Box<Exchange>>,
-    /// Where the connection goes then.
-    home: Option<(Arc<Pool>, Uri)>,
+    stream: Option<TcpStream>,
+    buffer: BytesMut,
+    framing: Framing,
+    /// Where the connection goes then; none: it is closed.
+    home: Option<(Arc<Pool>, Authority)>,
+}
+
+/// What ends an exchange early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("the server closed the connection before its answer was complete")]
+    Closed,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
 
 impl Direct {
@@ -49,7 +51,7 @@ impl Direct {
         Self { connector: Connector::new(timeout, gate), pool: idle.map(Pool::new) }
     }
 
-    /// Sends a request to `uri`, which has an authority, and waits for the head of its answer.
+    /// Sends a request to `uri` and waits for the head of its answer.
     pub async fn send(
         &self,
         method: Method,
@@ -57,111 +59,100 @@ impl Direct {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Unanswered> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.headers_mut() = headers;
-        if let Some(path) = uri.path_and_query() {
-            *request.uri_mut() = Uri::from(path.clone());
-        }
+        let head = Bytes::from(http1::request_head(&method, &uri, &headers, body.len()));
+        drop(headers);
+        let home = self.pool.clone().zip(uri.authority().cloned());
         loop {
-            let idle = self.pool.as_ref().and_then(|pool| pool.take(&uri));
+            let idle = home.as_ref().and_then(|(pool, authority)| pool.take(authority));
             let kept = idle.is_some();
-            let stream = match idle {
+            let mut stream = match idle {
                 Some(stream) => stream,
                 None => self.connector.connect(&uri).await?,
             };
-            let mut exchange = Exchange::open(stream).await.map_err(|e| Unanswered::lost(&e))?;
-            match exchange.send(request).await {
-                Ok(answer) => {
-                    let (head, incoming) = answer.into_parts();
-                    let home = self.pool.clone().map(|pool| (pool, uri));
-                    let body = Body { incoming, exchange: Some(exchange), home };
-                    return Ok(Answer::direct(head.status, head.headers, body));
+            let mut sending = head.clone().chain(body.clone());
+            let mut buffer = BytesMut::new();
+            let whole = sending.remaining();
+            match exchange(&mut stream, &mut sending, &mut buffer, &method).await {
+                Ok(Head { status, headers, framing, keep }) => {
+                    // A server may answer before it has everything; what is left would be taken for a request.
+                    let home = home.filter(|_| keep && !sending.has_remaining());
+                    return Ok(Answer::direct(
+                        status,
+                        headers,
+                        Body { stream: Some(stream), buffer, framing, home },
+                    ));
                 }
                 // The server had closed the kept connection, and nothing was written to it.
-                Err((_, Some(unsent))) if kept => request = unsent,
-                Err((error, _)) => return Err(Unanswered::lost(&error)),
+                Err(_) if kept && sending.remaining() == whole => {}
+                Err(broken) => return Err(Unanswered::lost(&broken)),
             }
         }
     }
 }
 
-impl Exchange {
-    async fn open(stream: TcpStream) -> hyper::Result<Box<Self>> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Box::new(Self { sender, connection, over: false }))
-    }
-
-    /// The head of the answer; or what went wrong, with the request if none of it was written.
-    async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<Full<Bytes>>>)> {
-        let mut sending = std::pin::pin!(self.sender.try_send_request(request));
-        let (connection, over) = (&mut self.connection, &mut self.over);
-        let sent = poll_fn(|cx| {
-            drive(connection, over, cx);
-            sending.as_mut().poll(cx)
-        });
-        sent.await.map_err(|mut error| {
-            let unsent = error.take_message();
-            (error.into_error(), unsent)
-        })
-    }
-
-    /// The connection itself, if it may take another request.
-    fn into_stream(self) -> Option<TcpStream> {
-        if self.over || !self.sender.is_ready() {
-            return None;
+/// Writes a request and reads the head of its answer, whichever is possible.
+async fn exchange(
+    stream: &mut TcpStream,
+    sending: &mut bytes::buf::Chain<Bytes, Bytes>,
+    buffer: &mut BytesMut,
+    method: &Method,
+) -> Result<Head, Broken> {
+    let (reading, mut writing) = stream.split();
+    let mut refused = None;
+    loop {
+        tokio::select! {
+            biased;
+            written = writing.write_all_buf(sending), if refused.is_none() && sending.has_remaining() => {
+                // Its answer, which says why, may have come before.
+                refused = written.err();
+            }
+            read = read_more(reading.as_ref(), buffer) => {
+                let closed = !matches!(read, Ok(true));
+                if let Some(head) = http1::take_head(buffer, method)? {
+                    return Ok(head);
+                }
+                if closed {
+                    return Err(refused.or(read.err()).map_or(Broken::Closed, Broken::Io));
+                }
+            }
         }
-        let parts = self.connection.into_parts();
-        parts.read_buf.is_empty().then(|| parts.io.into_inner())
     }
 }
 
-/// Lets a connection go on as far as it can. What comes of it, also that it has failed, is heard from the request.
-fn drive(connection: &mut Connection<Io, Full<Bytes>>, over: &mut bool, cx: &mut Context<'_>) {
-    if !*over {
-        *over = Pin::new(connection).poll(cx).is_ready();
+/// Waits for more and takes it; whether the connection is still open. Nothing is lost when it is interrupted.
+async fn read_more(stream: &TcpStream, buffer: &mut BytesMut) -> io::Result<bool> {
+    loop {
+        stream.readable().await?;
+        buffer.reserve(READ);
+        match stream.try_read_buf(buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            read => return Ok(read? > 0),
+        }
     }
 }
 
 impl Body {
     /// The next piece; none at the end.
-    pub async fn chunk(&mut self) -> hyper::Result<Option<Bytes>> {
-        poll_fn(|cx| self.poll_chunk(cx)).await
-    }
-
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<Option<Bytes>>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Ready(Ok(None)) };
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        let Some(stream) = &self.stream else { return Ok(None) };
         loop {
-            let before = Pin::new(&mut self.incoming).poll_frame(cx);
-            let frame = match before {
-                Poll::Pending => {
-                    // Only now does the connection know that more is wanted.
-                    drive(&mut exchange.connection, &mut exchange.over, cx);
-                    std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx))
-                }
-                Poll::Ready(frame) => frame,
-            };
-            match frame {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Ok(Some(data)));
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => {
-                    drive(&mut exchange.connection, &mut exchange.over, cx);
+            match self.framing.decode(&mut self.buffer)? {
+                Decoded::Data(data) => return Ok(Some(data)),
+                Decoded::End => break,
+                Decoded::Wanting => {}
+            }
+            if !read_more(stream, &mut self.buffer).await? {
+                if self.framing == Framing::UntilClosed {
                     break;
                 }
+                return Err(Broken::Closed);
             }
         }
-        if let (Some(exchange), Some((pool, uri))) = (self.exchange.take(), &self.home)
-            && let Some(stream) = exchange.into_stream()
+        if let (Some(stream), Some((pool, authority))) = (self.stream.take(), self.home.take())
+            && self.buffer.is_empty()
         {
-            pool.keep(uri, stream);
+            pool.keep(authority, stream);
         }
-        Poll::Ready(Ok(None))
+        Ok(None)
     }
 }

@@ -3,8 +3,8 @@
 //! Two ways lead out, and a URL says which one is taken:
 //!
 //! - Plain `http` without a proxy goes directly ([`direct`]): gateways, model servers and tools inside a cluster are mostly reached
-//!   so, and there a step's price is the processor time of its call. A connection is driven by its caller; no task, no
-//!   channel and no layer stands between them.
+//!   so, and there a step's price is the processor time and the memory of its call. A connection is driven by its caller;
+//!   no task, no channel and no layer stands between them, and a call that waits holds no buffer.
 //! - TLS, proxies and credentials in a URL go through reqwest.
 //!
 //! Neither follows redirects, and neither sends a request again that may have been received.
@@ -12,6 +12,7 @@
 mod answer;
 mod connect;
 mod direct;
+mod http1;
 mod pool;
 
 use std::sync::Arc;

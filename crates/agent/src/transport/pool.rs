@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Authority;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -38,9 +37,8 @@ impl Pool {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection to where `uri` leads, the one that was used last: so those that are not needed grow old.
-    pub fn take(&self, uri: &Uri) -> Option<TcpStream> {
-        let authority = uri.authority()?;
+    /// A connection to `authority`, the one that was used last: so those that are not needed grow old.
+    pub fn take(&self, authority: &Authority) -> Option<TcpStream> {
         loop {
             let Idle { stream, since } = self.kept().by_authority.get_mut(authority)?.pop()?;
             if since.elapsed() < self.idle && is_open(&stream) {
@@ -49,14 +47,13 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection to where `uri` leads, on which nothing is under way.
-    pub fn keep(self: &Arc<Self>, uri: &Uri, stream: TcpStream) {
-        let Some(authority) = uri.authority() else { return };
+    /// Keeps a connection to `authority`, on which nothing is under way.
+    pub fn keep(self: &Arc<Self>, authority: Authority, stream: TcpStream) {
         let idle = Idle { stream, since: Instant::now() };
         let mut kept = self.kept();
-        match kept.by_authority.get_mut(authority) {
+        match kept.by_authority.get_mut(&authority) {
             Some(connections) => connections.push(idle),
-            None => drop(kept.by_authority.insert(authority.clone(), vec![idle])),
+            None => drop(kept.by_authority.insert(authority, vec![idle])),
         }
         if !std::mem::replace(&mut kept.watched, true) {
             tokio::spawn(close_old(Arc::downgrade(self), self.idle));

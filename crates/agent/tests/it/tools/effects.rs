@@ -158,6 +158,28 @@ async fn a_connection_that_the_server_closed_meanwhile_costs_no_attempt() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_whole_request_is_sent_counts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let hasty = tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nno!").await.unwrap();
+            open.push(stream);
+        }
+        open
+    });
+    let tools = tools();
+    let def = http_tool(&tools, &url, once()).await;
+    let large = json!({"text": "x".repeat(16 * 1024 * 1024)});
+    for _ in 0..2 {
+        let (code, message) = error(call(&tools, &def, large.clone()).await);
+        assert!(code == "http_413" && message.contains("no!"), "{code}: {message}");
+    }
+    hasty.abort();
+}
+
+#[tokio::test]
 async fn redirects_are_followed_for_harmless_calls_and_not_for_once() {
     let server = Server::start(|_, request| match request.head.split(' ').nth(1) {
         Some("/old") => Reply::answer(307, "location: /new\r\n", ""),
