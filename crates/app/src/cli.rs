@@ -1,5 +1,6 @@
 //! The command line: what can be typed. What it does stands in [`crate::commands`], one command per file.
 
+mod admin;
 mod budget;
 mod schedule;
 mod thread;
@@ -15,6 +16,7 @@ use agenticai_domain::thread::IfActive;
 use crate::config::FlagValue;
 use crate::exit;
 
+pub use admin::{Admin, NewOwner, Paused, Tenant};
 pub use budget::{Budget, CreateBudget};
 pub use schedule::{CreateSchedule, Schedule};
 pub use thread::Thread;
@@ -85,7 +87,7 @@ pub enum Command {
     /// Make and change the tables of a cluster's database
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Make the tenants of a cluster
+    /// Make the tenants of a cluster, and put it to rights after a restore
     #[command(subcommand)]
     Admin(Admin),
     /// Run one task and show its steps and its answer
@@ -181,65 +183,6 @@ pub enum Migrate {
     Contract,
 }
 
-/// `admin`
-#[derive(Debug, Subcommand)]
-pub enum Admin {
-    /// Make the first tenant, its owner and the owner's API key; refused where there is a tenant
-    Bootstrap(FirstTenant),
-    /// Make tenants
-    #[command(subcommand)]
-    Tenant(Tenant),
-}
-
-/// `admin tenant`
-#[derive(Debug, Subcommand)]
-pub enum Tenant {
-    /// Make a tenant, its owner and the owner's API key
-    Create(NamedTenant),
-    /// Set how long a tenant's tasks are kept after their end; for tasks that are created from now on
-    Retention {
-        /// Name of the tenant
-        #[arg(value_name = "NAME")]
-        tenant: String,
-        /// Days
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36500))]
-        days: u32,
-    },
-}
-
-/// `admin bootstrap`
-#[derive(Debug, Clone, Args)]
-pub struct FirstTenant {
-    /// Name of the tenant
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    pub tenant: String,
-    /// The rest of it.
-    #[command(flatten)]
-    pub owner: NewOwner,
-}
-
-/// `admin tenant create`
-#[derive(Debug, Clone, Args)]
-pub struct NamedTenant {
-    /// Name of the tenant
-    #[arg(value_name = "NAME")]
-    pub tenant: String,
-    /// The rest of it.
-    #[command(flatten)]
-    pub owner: NewOwner,
-}
-
-/// The owner of a new tenant.
-#[derive(Debug, Clone, Args)]
-pub struct NewOwner {
-    /// Name of its owner
-    #[arg(long, default_value = "owner", value_name = "NAME")]
-    pub user: String,
-    /// File for the owner's API key [default: the key is printed, where a terminal reads]
-    #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-}
-
 /// `run`
 #[derive(Debug, Clone, Args)]
 pub struct Run {
@@ -312,6 +255,9 @@ pub enum Task {
         /// Only with this metadata: KEY=VALUE
         #[arg(long, value_name = "KEY=VALUE")]
         metadata: Vec<String>,
+        /// Only those that are paused because the database was restored to an earlier point
+        #[arg(long)]
+        paused: bool,
         /// How many at most
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N")]
         limit: u32,

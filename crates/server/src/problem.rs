@@ -195,7 +195,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Unavailable(_) | StoreError::Closed => Self::new(
+            StoreError::Unavailable(_) | StoreError::WentBack(_) | StoreError::Closed => Self::new(
                 UNAVAILABLE,
                 "The database did not answer. Whether a change went in is unknown: send it again, creations with \
                  the same Idempotency-Key.",

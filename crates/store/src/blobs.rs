@@ -4,16 +4,18 @@
 //! What is left over by a transaction that failed is found again by its content, or is garbage that harms nobody.
 
 mod dir;
+mod shared;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use agenticai_domain::ids::TenantId;
+use agenticai_domain::ids::{TaskId, TenantId};
 
 use crate::Result;
 
 pub use dir::DirBlobs;
+pub(crate) use shared::SharedDir;
 
 /// The name of a blob in its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +36,9 @@ impl BlobRef {
 /// Where blobs are kept. Tenants do not share any, not even equal ones.
 #[async_trait]
 pub trait Blobs: Send + Sync + 'static {
-    /// Keeps `content` durably; done again, it does nothing.
-    async fn put(&self, tenant: TenantId, content: Bytes) -> Result<BlobRef>;
+    /// Keeps `content` durably; done again, it does nothing. It is kept for as long as the task, which need not exist yet;
+    /// for ever where there is none.
+    async fn put(&self, tenant: TenantId, task: Option<TaskId>, content: Bytes) -> Result<BlobRef>;
     /// The content, checked against its name. [`crate::StoreError::Unreadable`] where it is missing or damaged.
     async fn get(&self, tenant: TenantId, blob: BlobRef) -> Result<Bytes>;
 }

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// What is stored cannot be read by this program.
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
+    /// The store lacks what it had confirmed: it was restored to an earlier point.
+    #[error("the database was restored to an earlier point: {0}")]
+    WentBack(String),
     /// The store is being shut down.
     #[error("the store is closed")]
     Closed,

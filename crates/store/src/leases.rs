@@ -30,6 +30,13 @@ pub enum Beat {
     },
     /// Declared dead: drop everything and register anew.
     Dead,
+    /// The store knows less of this worker than it has told it before: it was restored to an earlier point. It gives no
+    /// tasks to anybody until that is declared ([`Maintenance::declare_restored`](crate::Maintenance)). Drop everything
+    /// and end.
+    WentBack {
+        /// For people: how it was noticed and what to do.
+        why: String,
+    },
 }
 
 /// Another worker's heartbeat counter as seen by an observer.

@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod journal;
 mod leases;
+mod maintenance;
 mod payload;
 mod schedules;
 mod status;
@@ -31,6 +32,7 @@ pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};
 pub use leases::{Beat, Claimed, Leases, Observed, ReadyClass, Suspects, Wanted, WorkerId, WorkerInfo};
+pub use maintenance::{Maintenance, PausedTasks};
 pub use schedules::{
     Advance, ChangeSchedule, Fire, FireOutcome, NewFiring, NewSchedule, PutSchedule, QueuedFiring,
     ScheduleRow, ScheduleSelector, Schedules,
@@ -45,7 +47,19 @@ pub use usage::{HOUR_MS, UsageBy, UsageSum, Usages};
 
 /// Everything that a store can do.
 pub trait Store:
-    Identity + Agents + Tasks + Threads + Journal + Leases + Schedules + Budgets + Usages + Send + Sync + 'static
+    Identity
+    + Agents
+    + Tasks
+    + Threads
+    + Journal
+    + Leases
+    + Schedules
+    + Budgets
+    + Usages
+    + Maintenance
+    + Send
+    + Sync
+    + 'static
 {
 }
 impl<
@@ -58,6 +72,7 @@ impl<
         + Schedules
         + Budgets
         + Usages
+        + Maintenance
         + Send
         + Sync
         + 'static,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use agenticai_domain::ids::TenantId;
+use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::{open, seal};
 
 use crate::blobs::{BlobRef, Blobs};
@@ -28,17 +28,28 @@ impl Payloads {
         Self { blobs }
     }
 
-    /// The column for a value; its blob, if it needs one, is durable when this answers.
-    pub(crate) async fn keep<T: Serialize>(&self, tenant: TenantId, value: &T) -> Result<Vec<u8>> {
+    /// The column for a value of a task, or of something that is never removed; its blob, if it needs one, is durable when
+    /// this answers.
+    pub(crate) async fn keep<T: Serialize>(
+        &self,
+        tenant: TenantId,
+        task: Option<TaskId>,
+        value: &T,
+    ) -> Result<Vec<u8>> {
         match sealed(value) {
             Sealed::Inline(bytes) => Ok(bytes),
-            Sealed::Large(bytes) => self.keep_blob(tenant, bytes).await,
+            Sealed::Large(bytes) => self.keep_blob(tenant, task, bytes).await,
         }
     }
 
     /// The column for bytes that are too large for one.
-    pub(crate) async fn keep_blob(&self, tenant: TenantId, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        let blob = self.blobs.put(tenant, Bytes::from(bytes)).await?;
+    pub(crate) async fn keep_blob(
+        &self,
+        tenant: TenantId,
+        task: Option<TaskId>,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let blob = self.blobs.put(tenant, task, Bytes::from(bytes)).await?;
         let mut column = Vec::with_capacity(BLOB_COLUMN);
         column.push(BLOB);
         column.extend_from_slice(&blob.sha256);

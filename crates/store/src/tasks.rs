@@ -69,6 +69,8 @@ pub struct TaskRow {
     pub status: TaskStatus,
     /// While `waiting`: for what.
     pub waiting_for: Vec<WaitingFor>,
+    /// Milliseconds since 1970 since when it is paused: no worker is given it until somebody releases it.
+    pub paused_at: Option<i64>,
     /// Once terminal: how it ended.
     pub end: Option<End>,
     /// As of the last wait or the end; while it runs the journal knows more.
@@ -96,6 +98,8 @@ pub struct TaskFilter {
     pub parent: Option<TaskId>,
     /// Those of this thread.
     pub thread: Option<ThreadId>,
+    /// Only those that are paused.
+    pub paused: bool,
     /// Metadata holds these strings.
     pub metadata: BTreeMap<String, String>,
 }
@@ -195,6 +199,7 @@ pub(crate) fn new_row(new: NewTask, agent_name: String, at: i64) -> TaskRow {
         agent_name,
         status: TaskStatus::Pending,
         waiting_for: Vec::new(),
+        paused_at: None,
         end: None,
         spend: Spend::default(),
         metadata: new.metadata,

@@ -97,6 +97,10 @@ front! {
         backlog() -> (u64, u64);
         now() -> i64;
     }
+    Maintenance {
+        declare_restored() -> u64;
+        release_paused(which: PausedTasks) -> u64;
+    }
     Schedules {
         create_schedule(new: NewSchedule) -> PutSchedule;
         change_schedule(tenant: TenantId, id: ScheduleId, change: ChangeSchedule) -> PutSchedule;

@@ -86,6 +86,10 @@ pub struct TaskView {
     pub status: TaskStatus,
     /// While `waiting`: for what.
     pub waiting_for: Vec<WaitingFor>,
+    /// RFC 3339; since when it is paused, because the database was restored to an earlier point: it is `pending` and goes
+    /// on once an operator has released it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_at: Option<String>,
     /// What was asked.
     pub input: TaskInput,
     /// Once completed: the answer.

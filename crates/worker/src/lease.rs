@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ pub struct Lease {
     pub worker: WorkerId,
     /// Cancelled once the store has said that the incarnation is dead.
     pub dead: CancellationToken,
+    /// Set where it is dead because the store was restored to an earlier point: how that was noticed and what to do.
+    pub went_back: OnceLock<String>,
     ttl: Duration,
     /// When the last beat that was answered had been sent.
     acknowledged: Mutex<Instant>,
@@ -30,7 +33,8 @@ pub struct Lease {
 impl Lease {
     /// A lease that begins now.
     pub fn new(worker: WorkerId, ttl: Duration) -> Self {
-        Self { worker, dead: CancellationToken::new(), ttl, acknowledged: Mutex::new(Instant::now()) }
+        let (dead, went_back) = (CancellationToken::new(), OnceLock::new());
+        Self { worker, dead, went_back, ttl, acknowledged: Mutex::new(Instant::now()) }
     }
 
     /// Whether something with an effect may be sent. It counts from the *sending* of the last acknowledged beat, so
@@ -104,6 +108,12 @@ pub fn start_heartbeat(
                         worker = lease.worker.0,
                         "this worker was declared dead; it registers anew"
                     );
+                    lease.dead.cancel();
+                }
+                Ok(Ok(Beat::WentBack { why })) => {
+                    tracing::error!(%why, "the database was restored to an earlier point; this worker stops");
+                    // Told once: the loop ends here.
+                    let _ = lease.went_back.set(why);
                     lease.dead.cancel();
                 }
                 Ok(Err(error)) => warn_seldom!(%error, "a heartbeat failed"),

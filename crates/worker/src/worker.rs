@@ -191,6 +191,9 @@ impl Worker {
             shared.drained.cancel();
         }
         drivers.wait().await;
+        if let Some(why) = lease.went_back.get() {
+            return Err(StoreError::WentBack(why.clone()));
+        }
         if !lease.dead.is_cancelled() {
             purse.close().await?;
             self.store.retire_worker(lease.worker).await?;

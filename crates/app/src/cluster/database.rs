@@ -64,6 +64,7 @@ pub fn options(context: &Context, purpose: Purpose) -> Result<PostgresOptions> {
         acquire_timeout: database.acquire_timeout,
         connect_timeout: database.connect_timeout,
         statement_timeout: database.statement_timeout,
+        blobs_directory: settings.blobs_dir.clone(),
         // Who gives migrations an address of their own leads them past the pooler.
         unnamed_statements: database.unnamed_statements
             && !(purpose == Purpose::Migrate && database.migrate_url.is_some()),

@@ -11,6 +11,7 @@ pub mod database;
 mod role;
 mod scheduler;
 mod store_metrics;
+mod stuck;
 mod worker;
 
 pub use role::Role;

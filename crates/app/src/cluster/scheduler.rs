@@ -19,6 +19,7 @@ use super::broker::{BrokerMetrics, broker};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
+use super::stuck::Watch;
 use crate::commands::Context;
 use crate::exit::{Exit, Result};
 
@@ -45,6 +46,7 @@ pub async fn run(context: &Context) -> Result {
     let backlog = Backlog::register(&mut registry);
     registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
     registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
+    let watch = Watch::new(postgres.clone(), context.loaded.settings.scheduler.stuck_after, &mut registry);
     let (jobs, ending) = (TaskTracker::new(), CancellationToken::new());
     for (name, job) in JOBS {
         tracing::info!(job = name, "scheduled");
@@ -52,6 +54,8 @@ pub async fn run(context: &Context) -> Result {
     }
     tracing::info!(job = "retention", "scheduled");
     jobs.spawn(housekeep(postgres.clone(), ending.clone()));
+    tracing::info!(job = "stuck tasks", "scheduled");
+    jobs.spawn(watch.run(ending.clone()));
     jobs.close();
     process.standing.works(store, Arc::new(registry), backlog);
     process.stop.cancelled().await;
@@ -102,8 +106,8 @@ async fn housekeep(store: PostgresStore, stop: CancellationToken) {
         let pause = match done {
             Ok(done) => {
                 if done != Housekept::default() {
-                    let Housekept { made, rehomed, removed, dropped } = done;
-                    tracing::info!(made, rehomed, removed, dropped, "housekeeping");
+                    let Housekept { made, rehomed, removed, dropped, blobs } = done;
+                    tracing::info!(made, rehomed, removed, dropped, blobs, "housekeeping");
                 }
                 HOUSEKEEPING
             }

@@ -1,4 +1,7 @@
-//! `admin`: the first tenant, and more of them.
+//! `admin`: the first tenant and more of them; what is done after a restore.
+
+mod restore;
+mod stuck;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -38,12 +41,15 @@ pub async fn perform(context: &Context, admin: Admin) -> Result {
                 false => Err(Failure::failed(format!("there is no tenant `{tenant}`"))),
             }
         }
+        Admin::Restored { complete, local } => restore::declare(context, complete, local).await,
+        Admin::Stuck { after } => stuck::list(context, after).await,
+        Admin::Release(which) => restore::release(context, which).await,
     }
 }
 
 async fn connect(context: &Context) -> Result<PostgresStore> {
     let options = options(context, Purpose::Admin)?;
-    PostgresStore::connect(options).await.map_err(|error| Failure::failed(error.to_string()))
+    PostgresStore::connect_to_administer(options).await.map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// Makes a key, keeps it, and then the tenant.

@@ -1,4 +1,5 @@
-//! Settings of processes that share a database: `[database]`, `[rabbitmq]`, `[redis]`, `[cluster]`.
+//! Settings of processes that share a database: `[database]`, `[blobs]`, `[rabbitmq]`, `[redis]`, `[cluster]`,
+//! `[scheduler]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,6 +70,13 @@ pub struct Cluster {
     pub pre_stop: Option<Duration>,
 }
 
+/// `[scheduler]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheduler {
+    /// How long a task may stand still before it counts as stuck.
+    pub stuck_after: Duration,
+}
+
 const DAY: u64 = 86_400;
 
 impl Database {
@@ -113,6 +121,13 @@ impl Redis {
             sentinel_group: reader.text("redis.sentinel_group"),
             sentinel_master: reader.address("redis.sentinel_master"),
         }
+    }
+}
+
+impl Scheduler {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        Self { stuck_after: reader.seconds("scheduler.stuck_after_seconds", 1..=30 * DAY) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cluster::{Cluster, Database, Helper, Redis};
+use super::cluster::{Cluster, Database, Helper, Redis, Scheduler};
 use super::layers::Environment;
 use super::reader::{Reader, quote};
 use super::source::{Source, did_you_mean};
@@ -29,6 +29,10 @@ pub struct Settings {
     pub redis: Redis,
     /// Processes of a cluster.
     pub cluster: Cluster,
+    /// `scheduler`.
+    pub scheduler: Scheduler,
+    /// The directory of large payloads of a cluster; absent: they lie in the database.
+    pub blobs_dir: Option<PathBuf>,
     /// Model calls.
     pub models: Models,
     /// Providers of models out of the file.
@@ -127,6 +131,8 @@ impl Settings {
             rabbitmq: Helper::read(reader, "rabbitmq"),
             redis: Redis::read(reader),
             cluster: Cluster::read(reader),
+            scheduler: Scheduler::read(reader),
+            blobs_dir: reader.text("blobs.directory").map(PathBuf::from),
             models: Models {
                 connect_timeout: reader.seconds("models.connect_timeout_seconds", 1..=300),
                 first_token_timeout: reader.seconds("models.first_token_timeout_seconds", 1..=DAY),

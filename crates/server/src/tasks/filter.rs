@@ -9,7 +9,7 @@ use crate::problem::{ApiError, ApiResult, BAD_QUERY};
 use crate::state::Api;
 
 impl Api {
-    /// Reads `status`, `agent`, `parent` and `metadata.KEY` from a query.
+    /// Reads `status`, `agent`, `parent`, `paused` and `metadata.KEY` from a query.
     pub async fn task_filter(&self, tenant: TenantId, query: &mut Params) -> ApiResult<TaskFilter> {
         let status = match query.take("status")? {
             None => Vec::new(),
@@ -32,6 +32,7 @@ impl Api {
             agent,
             parent: query.parse("parent")?,
             thread: None,
+            paused: query.parse::<bool>("paused")?.unwrap_or(false),
             metadata: query.prefixed("metadata."),
         })
     }

@@ -23,6 +23,7 @@ use crate::state::Api;
         ("status" = Option<String>, Query, description = "One status, or several with commas between"),
         ("agent" = Option<String>, Query, description = "An agent's name or id"),
         ("parent" = Option<String>, Query, description = "Children of this task"),
+        ("paused" = Option<bool>, Query, description = "`true`: only tasks that are paused"),
         ("metadata.KEY" = Option<String>, Query, description = "Tasks whose metadata holds this text under KEY; several must hold together"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")

@@ -37,6 +37,7 @@ pub(crate) fn row_view(row: &TaskRow, agent: &Prepared) -> TaskView {
         agent_version: row.head.agent_version,
         status: row.status,
         waiting_for: row.waiting_for.clone(),
+        paused_at: row.paused_at.map(rfc3339),
         input: row.head.input.clone(),
         output,
         error,

@@ -3,18 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use agenticai_domain::ids::TenantId;
+use agenticai_domain::ids::{TaskId, TenantId};
+use uuid::Uuid;
 
 use super::{BlobRef, Blobs};
 use crate::{Result, StoreError};
-
-/// Makes names of temporary files unique in the process; another process has no access to the directory.
-static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 /// Blobs in a directory of the local file system.
 #[derive(Debug, Clone)]
@@ -37,7 +34,21 @@ impl DirBlobs {
 
 #[async_trait]
 impl Blobs for DirBlobs {
-    async fn put(&self, tenant: TenantId, content: Bytes) -> Result<BlobRef> {
+    /// Nothing is ever removed, so that it does not matter whose it is.
+    async fn put(&self, tenant: TenantId, _task: Option<TaskId>, content: Bytes) -> Result<BlobRef> {
+        self.keep(tenant, content).await
+    }
+
+    async fn get(&self, tenant: TenantId, blob: BlobRef) -> Result<Bytes> {
+        let path = self.path(tenant, blob);
+        let missing = || StoreError::Unreadable(format!("the blob {} is missing", path.display()));
+        self.find(tenant, blob).await?.ok_or_else(missing)
+    }
+}
+
+impl DirBlobs {
+    /// Writes a blob durably, unless it is there.
+    pub(super) async fn keep(&self, tenant: TenantId, content: Bytes) -> Result<BlobRef> {
         let this = self.clone();
         blocking(move || {
             let blob = BlobRef::of(&content);
@@ -50,25 +61,33 @@ impl Blobs for DirBlobs {
         .await
     }
 
-    async fn get(&self, tenant: TenantId, blob: BlobRef) -> Result<Bytes> {
+    /// A blob, checked against its name; `None` where it is missing.
+    pub(super) async fn find(&self, tenant: TenantId, blob: BlobRef) -> Result<Option<Bytes>> {
         let path = self.path(tenant, blob);
-        blocking(move || {
-            let content = fs::read(&path).map_err(|e| match e.kind() {
-                io::ErrorKind::NotFound => {
-                    StoreError::Unreadable(format!("the blob {} is missing", path.display()))
-                }
-                _ => StoreError::Unavailable(format!("the blob {} could not be read: {e}", path.display())),
-            })?;
-            if BlobRef::of(&content) != blob {
-                return Err(StoreError::Unreadable(format!("the blob {} is damaged", path.display())));
-            }
-            Ok(Bytes::from(content))
-        })
-        .await
+        blocking(move || read(&path, blob)).await
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+/// The content of a file that holds a blob; `None` where there is none.
+pub(super) fn read(path: &Path, blob: BlobRef) -> Result<Option<Bytes>> {
+    let content = match fs::read(path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let why = format!("the blob {} could not be read: {error}", path.display());
+            return Err(StoreError::Unavailable(why));
+        }
+    };
+    match BlobRef::of(&content) == blob {
+        true => Ok(Some(Bytes::from(content))),
+        false => Err(StoreError::Unreadable(format!("the blob {} is damaged", path.display()))),
+    }
+}
+
+/// Does what may block away from the runtime's own threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Closed))
 }
 
@@ -81,7 +100,7 @@ fn write(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(root);
     fs::create_dir_all(dir)?;
     if !there {
-        let temporary = dir.join(format!("{}.tmp", NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed)));
+        let temporary = dir.join(format!("{}.tmp", Uuid::new_v4().simple()));
         let written = (|| {
             let mut file = File::create(&temporary)?;
             file.write_all(content)?;
@@ -89,7 +108,7 @@ fn write(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
             fs::rename(&temporary, path)
         })();
         if written.is_err() {
-            // What cannot be removed either is overwritten by a later temporary file of that number.
+            // What cannot be removed either takes up its room until somebody removes it.
             let _ = fs::remove_file(&temporary);
         }
         written?;

@@ -29,7 +29,7 @@ impl PostgresStore {
     /// The version that was put, and whether it is new; `None` where the name is taken.
     async fn put(&self, new: NewAgentVersion, only_new: bool) -> Result<Option<(AgentVersion, bool)>> {
         let body = Body { spec: new.spec.clone(), tools: new.tools.clone() };
-        let column = self.inner.payloads.keep(new.tenant, &body).await?;
+        let column = self.inner.payloads.keep(new.tenant, None, &body).await?;
         let created_by = new.created_by.map(|user| user.0);
         let put = self
             .inner

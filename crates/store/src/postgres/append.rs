@@ -143,7 +143,7 @@ impl PostgresStore {
     ) -> Result<Vec<u8>> {
         match sealed(value) {
             Sealed::Inline(bytes) => Ok(bytes),
-            Sealed::Large(bytes) => payloads.keep_blob(self.tenant_of(task).await?, bytes).await,
+            Sealed::Large(bytes) => payloads.keep_blob(self.tenant_of(task).await?, Some(task), bytes).await,
         }
     }
 
@@ -173,8 +173,9 @@ impl PostgresStore {
     async fn commit(&self, worker: WorkerId, runs: &[PreparedRun]) -> Result<Vec<AppendOutcome>> {
         let columns = RunColumns::of(runs);
         let (floor, format) = (self.inner.clock.get(), i16::from(WRITES_FORMAT));
+        let beats = self.inner.vitals.known(worker).unwrap_or(0);
         let mut params: Vec<Param<'_>> =
-            vec![(&floor, Type::INT8), (&worker.0, Type::INT8), (&format, Type::INT2)];
+            vec![(&floor, Type::INT8), (&worker.0, Type::INT8), (&beats, Type::INT8), (&format, Type::INT2)];
         params.extend(columns.params());
         let rows = self.inner.append.rows(&sql(params.len()), &params).await?;
         if let [row] = rows.as_slice()

@@ -27,7 +27,7 @@ pub(super) struct PreparedTask {
 impl PreparedTask {
     /// Seals the input.
     pub(super) async fn new(new: NewTask, payloads: &Payloads) -> Result<Self> {
-        let input = payloads.keep(new.tenant, &new.input).await?;
+        let input = payloads.keep(new.tenant, Some(new.id), &new.input).await?;
         let refused = |error: serde_json::Error| StoreError::Refused(error.to_string());
         let metadata = match new.metadata.is_empty() {
             true => None,

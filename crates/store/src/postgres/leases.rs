@@ -26,25 +26,30 @@ impl PostgresStore {
 #[async_trait]
 impl Leases for PostgresStore {
     async fn register_worker(&self, info: WorkerInfo) -> Result<WorkerId> {
+        // Positive, and of 62 bits: none is ever drawn twice.
+        let drawn = Uuid::new_v4().as_u64_pair().0 >> 2;
         // The newest beat of all is a time below which this worker's clock must not be.
         let row = self
             .inner
             .write
             .row(
-                "INSERT INTO workers (name, reads_format, registered_at, beat_at)
-                 SELECT $1, $2, now, now FROM (
+                "INSERT INTO workers (id, name, reads_format, registered_at, beat_at)
+                 SELECT $4, $1, $2, now, now FROM (
                      SELECT clock_ms(greatest($3, (SELECT max(beat_at) FROM workers WHERE state < 2))) AS now) AS clock
                  RETURNING id, beat_at",
                 &[
                     (&info.name, Type::TEXT),
                     (&i16::from(info.reads_format), Type::INT2),
                     (&self.inner.clock.get(), Type::INT8),
+                    (&drawn.cast_signed(), Type::INT8),
                 ],
             )
             .await?
             .ok_or_else(|| StoreError::Unavailable("the worker was not registered".to_owned()))?;
         self.inner.clock.raise(get(&row, 1)?);
-        Ok(WorkerId(get(&row, 0)?))
+        let worker = WorkerId(get(&row, 0)?);
+        self.inner.vitals.born(worker);
+        Ok(worker)
     }
 
     async fn beat(&self, worker: WorkerId) -> Result<Beat> {
@@ -53,17 +58,16 @@ impl Leases for PostgresStore {
             .beat
             .row(
                 "UPDATE workers SET beats = beats + 1, beat_at = clock_ms($2) WHERE id = $1 AND state = $3
-                 RETURNING beat_at",
+                 RETURNING beat_at, beats",
                 &[(&worker.0, Type::INT8), (&self.inner.clock.get(), Type::INT8), (&ALIVE, Type::INT2)],
             )
             .await?;
-        Ok(match row {
-            Some(row) => Beat::Alive { now: self.inner.clock.raise(get(&row, 0)?) },
-            None => {
-                self.inner.positions.gone(worker);
-                Beat::Dead
-            }
-        })
+        let Some(row) = row else { return self.missed_beat(worker, None).await };
+        let beats = get(&row, 1)?;
+        match self.inner.vitals.beaten(worker, beats) {
+            true => Ok(Beat::Alive { now: self.inner.clock.raise(get(&row, 0)?) }),
+            false => self.missed_beat(worker, Some(beats)).await,
+        }
     }
 
     async fn observe_workers(&self) -> Result<Vec<Observed>> {
@@ -146,7 +150,7 @@ impl Leases for PostgresStore {
     }
 
     async fn retire_worker(&self, worker: WorkerId) -> Result<()> {
-        self.inner.positions.gone(worker);
+        self.forget_worker(worker);
         let sql = "UPDATE workers SET state = $2 WHERE id = $1 AND state = $3";
         let params = [(&worker.0 as _, Type::INT8), (&DEAD as _, Type::INT2), (&ALIVE as _, Type::INT2)];
         self.inner.write.rows(sql, &params).await.map(drop)

@@ -87,9 +87,9 @@ impl Tasks for PostgresStore {
         spend: Spend,
     ) -> Result<EndOutcome> {
         let payloads = &self.inner.payloads;
-        let outcome = payloads.keep(tenant, &end).await?;
+        let outcome = payloads.keep(tenant, Some(id), &end).await?;
         let status_after = status_number(end.status());
-        let entry = payloads.keep(tenant, &Entry::Ended(Ended { end })).await?;
+        let entry = payloads.keep(tenant, Some(id), &Entry::Ended(Ended { end })).await?;
         let SpendColumns { tokens: [input, output, cached, reasoning], cost } = SpendColumns::of(&spend)?;
         let row = self
             .inner
@@ -141,6 +141,8 @@ impl Tasks for PostgresStore {
                      SELECT h.task AS num FROM held h WHERE h.parent IS NOT NULL
                      UNION ALL
                      SELECT r.task FROM ready r
+                     UNION ALL
+                     SELECT q.num FROM tasks q WHERE q.paused_at IS NOT NULL AND q.parent IS NOT NULL
                      UNION ALL
                      SELECT w.num FROM tasks w WHERE w.waiting_for IS NOT NULL AND w.parent IS NOT NULL
                  ) AS live
@@ -227,17 +229,32 @@ impl Query {
             let statuses: Vec<i16> =
                 TaskStatus::ALL.into_iter().filter(|s| wanted(*s)).map(status_number).collect();
             let statuses = self.bind(statuses, Type::INT2_ARRAY);
+            let only_paused = if filter.paused { " AND m.paused_at IS NOT NULL" } else { "" };
             return vec![Source {
                 from: "tasks m LEFT JOIN held q ON q.id = m.id AND m.status = 0".to_owned(),
                 condition: format!(
                     "m.thread = (SELECT num FROM threads WHERE id = {thread}) AND m.tenant = {tenant}
-                     AND CASE WHEN q.id IS NOT NULL THEN 1::smallint ELSE m.status END = ANY ({statuses}){shared}{of_agent}"
+                     AND CASE WHEN q.id IS NOT NULL THEN 1::smallint ELSE m.status END = ANY ({statuses}){shared}{of_agent}{only_paused}"
                 ),
                 by_agent: false,
             }];
         }
+        // One that waits for its turn in a thread is found there, paused or not.
+        let paused = |condition: &str| Source {
+            from: "tasks m".to_owned(),
+            condition: format!(
+                "m.tenant = {tenant} AND m.paused_at IS NOT NULL{condition}{shared}{of_agent}"
+            ),
+            by_agent: false,
+        };
+        if filter.paused {
+            return vec![paused(if wanted(TaskStatus::Pending) { "" } else { " AND false" })];
+        }
         let mut sources = Vec::new();
         if wanted(TaskStatus::Pending) {
+            sources.push(paused(
+                " AND (m.thread IS NULL OR EXISTS (SELECT FROM threads q WHERE q.num = m.thread AND q.active = m.num))",
+            ));
             // The active one of a thread is ready or held.
             sources.push(Source {
                 from: "threads q CROSS JOIN LATERAL unnest(array_remove(q.queue || q.superseded, q.active)) AS w (task)

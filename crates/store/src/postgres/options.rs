@@ -29,6 +29,8 @@ pub struct PostgresOptions {
     pub connect_timeout: Duration,
     /// How long a statement of a pool may take before its connection is given up.
     pub statement_timeout: Duration,
+    /// A directory that all processes of the cluster share, for payloads above 64 KiB. Absent: they lie in a table.
+    pub blobs_directory: Option<PathBuf>,
     /// Statements are sent without a name, for a pooler that hands each transaction to another server process.
     pub unnamed_statements: bool,
 }
@@ -56,6 +58,7 @@ impl PostgresOptions {
             acquire_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
+            blobs_directory: None,
             unnamed_statements: false,
         }
     }

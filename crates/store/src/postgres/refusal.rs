@@ -28,6 +28,12 @@ pub enum ConnectError {
     /// The tables are not those of this program.
     #[error("the database's schema does not fit this program: {0}")]
     Schema(String),
+    /// It was restored to an earlier point, or is a copy, and nobody has declared it.
+    #[error("the database was restored or copied: {0}")]
+    Restored(String),
+    /// Large payloads do not lie where this process would look for them.
+    #[error("large payloads cannot be kept: {0}")]
+    Blobs(String),
     /// The server refused a statement.
     #[error("the database refused a statement: {}", plain(.0))]
     Server(#[from] tokio_postgres::Error),

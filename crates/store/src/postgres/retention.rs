@@ -23,6 +23,8 @@ pub struct Housekept {
     pub removed: u64,
     /// Buckets that are gone.
     pub dropped: u32,
+    /// Large payloads that are gone.
+    pub blobs: u64,
 }
 
 impl PostgresStore {
@@ -66,6 +68,7 @@ impl PostgresStore {
         }
         while self.int("SELECT forget_task_budgets($1, $2)", &[at.clone(), (&CHUNK, Type::INT4)]).await? > 0 {
         }
+        done.blobs = self.collect_blobs(time).await?;
         Ok(done)
     }
 
@@ -78,7 +81,8 @@ impl PostgresStore {
         row.map_or(Ok(false), |row| get(&row, 0))
     }
 
-    async fn int(&self, sql: &str, params: &[Param<'_>]) -> Result<u32> {
+    /// The number that a function answers.
+    pub(super) async fn int(&self, sql: &str, params: &[Param<'_>]) -> Result<u32> {
         let row = self.inner.write.row(sql, params).await?;
         let number: i32 = get(&row.ok_or_else(|| StoreError::Unavailable("no answer".to_owned()))?, 0)?;
         Ok(number.unsigned_abs())

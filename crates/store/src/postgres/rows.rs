@@ -97,10 +97,10 @@ impl RawTask {
                t.last_seq, coalesce(h.started_at, r.started_at, t.started_at), t.completed_at,
                t.input_tokens, t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.cost,
                t.metadata, t.input, t.waiting_for, t.outcome, t.inbox_seq, t.num,
-               th.id, th.name, array_position(th.queue, t.num)";
+               th.id, th.name, array_position(th.queue, t.num), t.paused_at";
 
     /// How many columns that is.
-    pub(super) const WIDTH: usize = 31;
+    pub(super) const WIDTH: usize = 32;
 
     /// What `tasks t` is joined with.
     pub(super) const JOINS: &'static str = "
@@ -153,6 +153,7 @@ impl RawTask {
                 agent_name: get(row, 3)?,
                 status: status(row, 13)?,
                 waiting_for: Vec::new(),
+                paused_at: get(row, 31)?,
                 end: None,
                 spend: spend(row, 17)?,
                 metadata,

@@ -36,7 +36,7 @@ pub(super) struct RawSchedule {
 #[async_trait]
 impl Schedules for PostgresStore {
     async fn create_schedule(&self, new: NewSchedule) -> Result<PutSchedule> {
-        let body = self.inner.payloads.keep(new.tenant, &new.spec).await?;
+        let body = self.inner.payloads.keep(new.tenant, None, &new.spec).await?;
         let outcome = self
             .put_outcome(
                 "SELECT outcome FROM create_schedule($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -65,7 +65,7 @@ impl Schedules for PostgresStore {
         let ChangeSchedule { revision, spec, paused, next_fire_at } = change;
         let body = match &spec {
             None => None,
-            Some(spec) => Some(self.inner.payloads.keep(tenant, spec).await?),
+            Some(spec) => Some(self.inner.payloads.keep(tenant, None, spec).await?),
         };
         // A revision that no column holds was never read from one.
         let Ok(revision) = i32::try_from(revision) else { return Ok(PutSchedule::Moved) };

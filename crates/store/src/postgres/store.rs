@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::batch::Batcher;
+use super::blobs::ClusterBlobs;
 use super::claims::Marks;
 use super::create::{self, Created, Creation};
 use super::pool::Pool;
 use super::positions::Positions;
-use super::{ConnectError, PoolStats, PostgresOptions};
-use crate::blobs::Blobs;
+use super::vitals::Vitals;
+use super::{ConnectError, PoolStats, PostgresOptions, maintenance};
+use crate::blobs::SharedDir;
 use crate::payload::Payloads;
 
 /// Creations in one statement at most: it bounds the latency of a commit.
@@ -29,8 +31,10 @@ pub(super) struct Inner {
     pub(super) beat: Pool,
     pub(super) creations: Batcher<Creation, Created>,
     pub(super) payloads: Payloads,
+    pub(super) blobs: ClusterBlobs,
     pub(super) marks: Marks,
     pub(super) positions: Positions,
+    pub(super) vitals: Vitals,
     pub(super) clock: Arc<Floor>,
 }
 
@@ -50,10 +54,24 @@ impl Floor {
 }
 
 impl PostgresStore {
-    /// Connects to a database whose schema is there already.
+    /// Connects to a database whose schema is there already. Refused where the database was restored to an earlier point
+    /// or is a copy, and nobody has declared it.
     pub async fn connect(options: PostgresOptions) -> Result<Self, ConnectError> {
-        let blobs = |pool: &Pool| -> Arc<dyn Blobs> { Arc::new(super::blobs::TableBlobs::new(pool.clone())) };
+        let store = Self::connect_to_administer(options).await?;
+        match maintenance::enter(&store).await {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                store.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// Like [`Self::connect`], whatever has become of the database and wherever large payloads lie: for operators, who
+    /// declare a restore and make tenants, and neither claim nor read tasks.
+    pub async fn connect_to_administer(options: PostgresOptions) -> Result<Self, ConnectError> {
         let [creating, appending, writing, reading] = options.connections;
+        let directory = options.blobs_directory.clone().map(SharedDir::new);
         let options = Arc::new(options);
         let pool = |size| Pool::new(options.clone(), size);
         let (create, append, write, read, beat) =
@@ -62,7 +80,8 @@ impl PostgresStore {
         // One connection is made now: a mistake in the settings, or a schema that does not fit, is heard of at once.
         read.check().await?;
         let creations = Batcher::start(creating, CREATIONS, create::commit(create.clone(), clock.clone()));
-        let payloads = Payloads::new(blobs(&write));
+        let blobs = ClusterBlobs::new(write.clone(), directory);
+        let payloads = Payloads::new(Arc::new(blobs.clone()));
         Ok(Self {
             inner: Arc::new(Inner {
                 create,
@@ -72,8 +91,10 @@ impl PostgresStore {
                 beat,
                 creations,
                 payloads,
+                blobs,
                 marks: Marks::default(),
                 positions: Positions::default(),
+                vitals: Vitals::default(),
                 clock,
             }),
         })

@@ -56,7 +56,7 @@ impl SqliteStore {
         Ok(Prepared {
             tenant: new.tenant,
             name: new.spec.name.clone(),
-            body: self.inner.payloads.keep(new.tenant, &body).await?,
+            body: self.inner.payloads.keep(new.tenant, None, &body).await?,
             created_by: new.created_by.map(|user| user.0),
         })
     }

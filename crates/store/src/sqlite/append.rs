@@ -81,7 +81,9 @@ impl SqliteStore {
         for entry in &run.entries {
             entries.push(match sealed(entry) {
                 Sealed::Inline(bytes) => bytes,
-                Sealed::Large(bytes) => payloads.keep_blob(self.tenant_of(run.task).await?, bytes).await?,
+                Sealed::Large(bytes) => {
+                    payloads.keep_blob(self.tenant_of(run.task).await?, Some(run.task), bytes).await?
+                }
             });
         }
         let mut children = Vec::with_capacity(run.children.len());
@@ -123,7 +125,7 @@ impl SqliteStore {
     ) -> Result<Vec<u8>> {
         match sealed(value) {
             Sealed::Inline(bytes) => Ok(bytes),
-            Sealed::Large(bytes) => payloads.keep_blob(self.tenant_of(task).await?, bytes).await,
+            Sealed::Large(bytes) => payloads.keep_blob(self.tenant_of(task).await?, Some(task), bytes).await,
         }
     }
 }

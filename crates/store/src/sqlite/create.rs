@@ -33,7 +33,7 @@ enum Created {
 impl PreparedTask {
     /// Seals the input.
     pub(super) async fn new(new: NewTask, payloads: &Payloads) -> Result<Self> {
-        let input = payloads.keep(new.tenant, &new.input).await?;
+        let input = payloads.keep(new.tenant, Some(new.id), &new.input).await?;
         let metadata = match new.metadata.is_empty() {
             true => None,
             false => {

@@ -26,7 +26,7 @@ pub(super) fn end(tx: &Tx<'_>, num: i64, last_seq: u64, ending: &Ending) -> Resu
     let thread = tx.row(
         "UPDATE tasks SET status = ?2, owner = NULL, last_seq = ?3, outcome = ?4, completed_at = ?5, ready_due = NULL,
              wake_at = NULL, waiting_for = NULL, input_tokens = ?6, output_tokens = ?7, cached_tokens = ?8,
-             reasoning_tokens = ?9, cost = ?10, thread_place = NULL, superseded = 0
+             reasoning_tokens = ?9, cost = ?10, thread_place = NULL, superseded = 0, paused_at = NULL
          WHERE num = ?1
          RETURNING thread",
         params![
@@ -60,9 +60,9 @@ pub(super) async fn end_task(
     spend: Spend,
 ) -> Result<EndOutcome> {
     let payloads = &store.inner.payloads;
-    let outcome = payloads.keep(tenant, &end_with).await?;
+    let outcome = payloads.keep(tenant, Some(id), &end_with).await?;
     let ending = Ending { status: end_with.status(), outcome, spend };
-    let entry = payloads.keep(tenant, &Entry::Ended(Ended { end: end_with })).await?;
+    let entry = payloads.keep(tenant, Some(id), &Entry::Ended(Ended { end: end_with })).await?;
     let bytes = entry.len() + ending.outcome.len();
     store
         .inner

@@ -9,7 +9,7 @@ use super::create::{PreparedTask, create_fired};
 use super::schedules::Raw;
 use super::transaction::Tx;
 use super::writer::Lane;
-use super::{SqliteStore, rows};
+use super::{SqliteStore, maintenance, rows};
 use crate::schedules::KEPT_FIRINGS;
 use crate::status::{firing_number, firing_of, overlap_number};
 use crate::{Fire, FireOutcome, NewFiring, QueuedFiring, Result, StoreError};
@@ -125,7 +125,7 @@ fn settle(tx: &Tx<'_>, standing: &Standing, new: &Prepared, triggered: bool) -> 
     }
     let (state, why) = match (&new.task, standing.in_the_way(tx)?) {
         (Err(why), _) => (FiringState::Failed, Some(why.clone())),
-        (Ok(task), None) => create(tx, standing, task)?,
+        (Ok(task), None) => create(tx, standing, task, new.due_at)?,
         (Ok(_), Some(busy)) => match standing.overlap {
             Overlap::Queue if standing.queued(tx)? < MOST_QUEUED => (FiringState::Queued, None),
             Overlap::Queue => (FiringState::Skipped, Some(format!("{MOST_QUEUED} firings were waiting"))),
@@ -157,10 +157,16 @@ fn settle(tx: &Tx<'_>, standing: &Standing, new: &Prepared, triggered: bool) -> 
 }
 
 /// Creates a firing's task; one that the database refuses fails its firing and no other.
-fn create(tx: &Tx<'_>, standing: &Standing, task: &PreparedTask) -> Result<(FiringState, Option<String>)> {
+fn create(
+    tx: &Tx<'_>,
+    standing: &Standing,
+    task: &PreparedTask,
+    due_at: i64,
+) -> Result<(FiringState, Option<String>)> {
     match tx.apart(|tx| create_fired(tx, standing.tenant, task)) {
         Ok(num) => {
             tx.execute("UPDATE schedules SET last_task = ?2 WHERE num = ?1", [standing.num, num])?;
+            maintenance::pause_fired(tx, num, due_at)?;
             Ok((FiringState::Created, None))
         }
         Err(StoreError::Refused(why)) => Ok((FiringState::Failed, Some(why))),
@@ -278,7 +284,7 @@ pub(super) async fn start_queued(
                 return Ok(None);
             }
             (firing.state, firing.why) = match &prepared.task {
-                Ok(task) => create(tx, &standing, task)?,
+                Ok(task) => create(tx, &standing, task, firing.due_at)?,
                 Err(why) => (FiringState::Failed, Some(why.clone())),
             };
             firing.at = tx.now;

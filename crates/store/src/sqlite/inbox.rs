@@ -42,7 +42,7 @@ pub(super) async fn deliver(
     dedupe: String,
     body: InboxBody,
 ) -> Result<DeliverOutcome> {
-    let body = store.inner.payloads.keep(tenant, &body).await?;
+    let body = store.inner.payloads.keep(tenant, Some(id), &body).await?;
     store
         .inner
         .writer

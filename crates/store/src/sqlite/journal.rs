@@ -87,7 +87,7 @@ impl Journal for SqliteStore {
     async fn keep_late_result(&self, task: TaskId, epoch: u32, outcome: ToolOutcome) -> Result<()> {
         let text = crate::journal::late_result_text(&outcome)?;
         let tenant = self.tenant_of(task).await?;
-        let result = self.inner.payloads.keep(tenant, &text).await?;
+        let result = self.inner.payloads.keep(tenant, Some(task), &text).await?;
         let step = outcome.step.to_string();
         self.inner
             .writer

@@ -202,6 +202,9 @@ fn matching(tenant: TenantId, filter: &TaskFilter, status: TaskStatus, columns: 
             bind(blob(thread.0))
         ));
     }
+    if filter.paused {
+        sql.push_str(" AND m.paused_at IS NOT NULL");
+    }
     for (key, value) in &filter.metadata {
         // A walk over the members, not a path: a key may hold whatever a path gives a meaning to.
         sql.push_str(&format!(

@@ -25,6 +25,7 @@ mod inbox;
 mod journal;
 mod leases;
 mod list;
+mod maintenance;
 mod options;
 mod readers;
 mod rows;

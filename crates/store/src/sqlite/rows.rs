@@ -102,7 +102,8 @@ impl RawTask {
                i.metadata, i.input, t.waiting_for, t.outcome, h.id, h.name,
                CASE WHEN t.thread_place IS NOT NULL THEN (
                    SELECT count(*) FROM tasks q
-                   WHERE q.thread = t.thread AND q.thread_place IS NOT NULL AND q.thread_place <= t.thread_place) END
+                   WHERE q.thread = t.thread AND q.thread_place IS NOT NULL AND q.thread_place <= t.thread_place) END,
+               t.paused_at
         FROM tasks t
         JOIN tenants n ON n.num = t.tenant
         JOIN agents a ON a.num = t.agent
@@ -150,6 +151,7 @@ impl RawTask {
                 agent_name: row.get(3)?,
                 status: status(row, 13)?,
                 waiting_for: Vec::new(),
+                paused_at: row.get(29)?,
                 end: None,
                 spend: spend(row, 17)?,
                 metadata,

@@ -44,7 +44,7 @@ enum Put {
 impl Schedules for SqliteStore {
     async fn create_schedule(&self, new: NewSchedule) -> Result<PutSchedule> {
         let tenant = new.tenant;
-        let body = self.inner.payloads.keep(tenant, &new.spec).await?;
+        let body = self.inner.payloads.keep(tenant, None, &new.spec).await?;
         let put = self.inner.writer.call(Lane::Work, body.len(), move |tx| insert(tx, &new, &body)).await?;
         self.as_put(tenant, put).await
     }
@@ -57,7 +57,7 @@ impl Schedules for SqliteStore {
     ) -> Result<PutSchedule> {
         let body = match &change.spec {
             None => None,
-            Some(spec) => Some(self.inner.payloads.keep(tenant, spec).await?),
+            Some(spec) => Some(self.inner.payloads.keep(tenant, None, spec).await?),
         };
         let bytes = body.as_ref().map_or(0, Vec::len);
         let put = self

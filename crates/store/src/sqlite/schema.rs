@@ -6,11 +6,12 @@ use sha2::{Digest, Sha256};
 use super::OpenError;
 
 /// Every migration; its number is its place, from 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_schedules.sql"),
     include_str!("migrations/0003_threads.sql"),
     include_str!("migrations/0004_budgets.sql"),
+    include_str!("migrations/0005_restores.sql"),
 ];
 
 /// Brings the schema up to date. Refuses a database that a newer program made, before anything is written.

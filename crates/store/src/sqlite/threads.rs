@@ -287,7 +287,7 @@ pub(super) fn leave(tx: &Tx<'_>, thread: i64, task: i64) -> Result<()> {
         return Ok(());
     }
     tx.execute(
-        "UPDATE tasks SET thread_place = NULL, ready_due = ?2 - priority * ?3
+        "UPDATE tasks SET thread_place = NULL, ready_due = CASE WHEN paused_at IS NULL THEN ?2 - priority * ?3 END
          WHERE num = (SELECT active FROM threads WHERE num = ?1)",
         params![thread, tx.now, PRIORITY_MS],
     )

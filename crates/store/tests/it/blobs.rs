@@ -28,7 +28,7 @@ async fn equal_content_is_one_file_in_each_tenant() {
     let blobs = DirBlobs::new(dir.path().join("blobs"));
     let (ours, theirs) = (TenantId(Uuid::new_v4()), TenantId(Uuid::new_v4()));
     let content = Bytes::from_static(b"content");
-    let (a, b) = tokio::join!(blobs.put(ours, content.clone()), blobs.put(ours, content.clone()));
+    let (a, b) = tokio::join!(blobs.put(ours, None, content.clone()), blobs.put(ours, None, content.clone()));
     let name = a.unwrap();
     assert_eq!(name, b.unwrap());
     assert_eq!(name, BlobRef::of(b"content"));
@@ -37,7 +37,7 @@ async fn equal_content_is_one_file_in_each_tenant() {
         matches!(blobs.get(theirs, name).await, Err(StoreError::Unreadable(_))),
         "not even equal ones are shared"
     );
-    blobs.put(theirs, content).await.unwrap();
+    blobs.put(theirs, None, content).await.unwrap();
     assert_eq!(files(dir.path()).len(), 2, "and no temporary file is left");
     let hex = hex::encode(name.sha256);
     assert_eq!(

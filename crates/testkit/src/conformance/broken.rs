@@ -117,6 +117,19 @@ impl Front for Broken {
         let spent_already = request.spent_already || self.fault == Fault::LimitIgnored;
         self.sound.draw(worker, DrawRequest { spent_already, ..request }).await
     }
+    async fn declare_restored(&self) -> Result<u64> {
+        let paused = self.sound.declare_restored().await?;
+        if self.fault == Fault::PauseForgotten {
+            self.sound.release_paused(PausedTasks::All).await?;
+        }
+        Ok(paused)
+    }
+    async fn release_paused(&self, which: PausedTasks) -> Result<u64> {
+        match self.fault {
+            Fault::ReleasedTooMany => self.sound.release_paused(PausedTasks::All).await,
+            _ => self.sound.release_paused(which).await,
+        }
+    }
     async fn inbox(&self, task: TaskId, after: u64) -> Result<Vec<InboxMessage>> {
         let mut messages = self.sound.inbox(task, after).await?;
         if self.fault == Fault::ParentDeliveryLost {

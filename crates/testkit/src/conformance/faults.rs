@@ -62,11 +62,15 @@ pub enum Fault {
     LimitIgnored,
     /// What a run costs is taken from no slice.
     ChargeForgotten,
+    /// What had not ended goes on after a restore.
+    PauseForgotten,
+    /// Whichever tasks are to be released, all are.
+    ReleasedTooMany,
 }
 
 impl Fault {
     /// Every fault, with cases that must find it.
-    pub const ALL: [(Self, &[&str]); 22] = [
+    pub const ALL: [(Self, &[&str]); 24] = [
         (Self::EpochIgnored, &["fencing::a_stale_epoch_is_fenced", "fencing::a_released_task_is_fenced"]),
         (Self::DeathNotWritten, &["fencing::a_dead_worker_cannot_append", "leases::death_is_final"]),
         (Self::InboxNotChecked, &["waiting::a_signal_between_look_and_wait_refuses_the_wait"]),
@@ -127,6 +131,14 @@ impl Fault {
             Self::ChargeForgotten,
             &["budgets::a_run_is_paid_for_once", "budgets::a_dead_workers_slice_is_settled"],
         ),
+        (
+            Self::PauseForgotten,
+            &[
+                "restores::what_has_not_ended_is_paused",
+                "restores::a_released_wait_hears_what_came_meanwhile",
+            ],
+        ),
+        (Self::ReleasedTooMany, &["restores::released_tasks_go_on"]),
     ];
 }
 

@@ -28,6 +28,7 @@ pub mod journal;
 pub mod leases;
 pub mod lists;
 pub mod payloads;
+pub mod restores;
 pub mod schedules;
 pub mod threads;
 pub mod usage;
@@ -187,6 +188,16 @@ macro_rules! conformance_cases {
                 nul_bytes_and_quotes_survive
                 large_runs_keep_their_order
                 large_inputs_ends_and_messages
+            }
+            restores {
+                what_has_not_ended_is_paused
+                released_tasks_go_on
+                a_released_wait_hears_what_came_meanwhile
+                paused_tasks_can_be_cancelled
+                a_paused_thread_stays_in_order
+                what_comes_after_a_restore_is_not_paused
+                occurrences_from_before_a_restore_are_paused
+                paused_tasks_are_listed
             }
             schedules {
                 a_schedule_reads_back

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 /// Reads names of directories until the test process has gone, and removes them when the servers have, too.
-const SWEEP: &str = r#"set --; while IFS= read -r dir; do set -- "$@" "$dir"; done; sleep 2; rm -rf -- "$@""#;
+const SWEEP: &str = r#"set --; while IFS= read -r dir; do set -- "$@" "$dir"; done; sleep 2;
+for dir; do umount -l -- "$dir/small" 2>/dev/null; done; rm -rf -- "$@""#;
 
 /// The pipe to the sweeper, which is started with the first directory.
 static SWEEPER: Mutex<Option<ChildStdin>> = Mutex::new(None);
@@ -45,11 +46,31 @@ impl Directory {
         Ok(path)
     }
 
+    /// Makes the directory `small` in it, on a file system of its own of so many MiB; needs the right to mount.
+    pub fn mount_small(&self, mib: u32) -> anyhow::Result<PathBuf> {
+        let path = self.make("small")?;
+        let size = format!("size={mib}m");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).status()?;
+        anyhow::ensure!(mounted.success(), "mounting {} failed: run this test as root", path.display());
+        Ok(path)
+    }
+
     /// Gives it, with all that is in it, to a user.
     pub fn give_to(&self, user: &str) -> anyhow::Result<()> {
         let given = Command::new("chown").arg("-R").arg(format!("{user}:")).arg(self.path()).status()?;
         anyhow::ensure!(given.success(), "chown to {user} failed");
         Ok(())
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let small = self.path().join("small");
+        if small.exists() {
+            // Lazily: a server that is being killed may still use it. What cannot be unmounted stays until the end.
+            let _ = Command::new("umount").arg("-l").arg(small).status();
+        }
     }
 }
 

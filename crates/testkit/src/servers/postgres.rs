@@ -40,6 +40,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// `pg_hba.conf` as a whole; where not given, everybody is trusted.
     pub hba: Option<String>,
+    /// The size of a file system of its own for its data, in MiB; needs the right to mount.
+    pub disk_mib: Option<u32>,
     /// Files that are put into the data directory before the first start, such as `server.crt` and `server.key`.
     pub files: Vec<(String, Vec<u8>)>,
 }
@@ -49,6 +51,7 @@ pub struct Postgres {
     port: u16,
     process: Process,
     directory: Directory,
+    data: PathBuf,
 }
 
 impl Postgres {
@@ -67,7 +70,9 @@ impl Postgres {
     async fn start_once(options: &Options) -> anyhow::Result<Self> {
         let bin = options.bin.clone().map_or_else(bin, Ok)?;
         let directory = Directory::new("postgres")?;
-        let (data, port, user) = (directory.path().join("data"), free_port()?, server_user());
+        let disk = options.disk_mib.map(|mib| directory.mount_small(mib)).transpose()?;
+        let within = disk.as_deref().unwrap_or(directory.path());
+        let (data, port, user) = (within.join("data"), free_port()?, server_user());
         if let Some(user) = user {
             directory.give_to(user)?;
         }
@@ -89,7 +94,7 @@ impl Postgres {
         let program = Program::new("postgres", bin.join("postgres"), directory.path())
             .args(["-D".into(), data.to_string_lossy()])
             .user(user);
-        let server = Self { port, process: Process::new(program), directory };
+        let server = Self { port, process: Process::new(program), directory, data };
         server.restart().await?;
         Ok(server)
     }
@@ -110,9 +115,35 @@ impl Postgres {
         self.port
     }
 
-    /// The directory of its socket; the cluster is `data` in it.
+    /// The directory of its socket.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The directory of its data.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Leaves no room on the file system of [`Options::disk_mib`].
+    pub fn fill_disk(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.data.starts_with(self.directory.path().join("small")),
+            "the disk is not its own"
+        );
+        let mut file = std::fs::File::create(self.filler())?;
+        let block = vec![0; 1 << 16];
+        while std::io::Write::write_all(&mut file, &block).is_ok() {}
+        Ok(())
+    }
+
+    /// Gives the room back that [`Self::fill_disk`] took.
+    pub fn free_disk(&self) -> anyhow::Result<()> {
+        Ok(std::fs::remove_file(self.filler())?)
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.directory.path().join("small").join("filler")
     }
 
     /// The address of a database of it, for the superuser.

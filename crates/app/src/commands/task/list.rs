@@ -18,6 +18,8 @@ pub struct Filter {
     pub agent: Option<String>,
     /// `KEY=VALUE` pairs.
     pub metadata: Vec<String>,
+    /// Only paused ones.
+    pub paused: bool,
     /// How many at most.
     pub limit: u32,
     /// From an earlier page.
@@ -29,6 +31,9 @@ pub async fn perform(context: &Context, client: &Client, filter: &Filter) -> Res
     let mut query: Vec<(String, String)> = vec![("limit".into(), filter.limit.to_string())];
     for (key, value) in [("status", &filter.status), ("agent", &filter.agent), ("cursor", &filter.cursor)] {
         query.extend(value.iter().map(|value| (key.to_owned(), value.clone())));
+    }
+    if filter.paused {
+        query.push(("paused".to_owned(), "true".to_owned()));
     }
     for pair in &filter.metadata {
         let (key, value) = metadata(pair)?;
@@ -63,12 +68,14 @@ pub async fn perform(context: &Context, client: &Client, filter: &Filter) -> Res
     Ok(Exit::Ok)
 }
 
-/// The status, with what a waiting task waits for, or the place of one that waits for its turn.
+/// The status: whether it is paused, what a waiting task waits for, or the place of one that waits for its turn.
 pub fn status(task: &TaskView) -> String {
     let kinds = task.waiting_for.iter().filter_map(|wait| serde_json::to_value(wait.kind).ok());
     let kinds: Vec<String> = kinds.filter_map(|kind| kind.as_str().map(str::to_owned)).collect();
     let place = task.thread.as_ref().and_then(|thread| thread.queue_place);
-    if let Some(place) = place {
+    if task.paused_at.is_some() {
+        format!("{} (paused)", task.status.as_str())
+    } else if let Some(place) = place {
         format!("{} (place {place} in its thread)", task.status.as_str())
     } else if kinds.is_empty() {
         task.status.as_str().to_owned()

@@ -16,8 +16,8 @@ use crate::exit::Result;
 pub async fn perform(context: &Context, args: Task) -> Result {
     let client = server(context).await?;
     match args {
-        Task::List { status, agent, metadata, limit, cursor } => {
-            let filter = list::Filter { status, agent, metadata, limit, cursor };
+        Task::List { status, agent, metadata, paused, limit, cursor } => {
+            let filter = list::Filter { status, agent, metadata, paused, limit, cursor };
             list::perform(context, &client, &filter).await
         }
         Task::Show { id, step, request: true, .. } => show::request(context, &client, id, step).await,

@@ -38,6 +38,12 @@ pub async fn task(context: &Context, client: &Client, id: TaskId) -> Result {
             }
         }
     }
+    if let Some(since) = &view.paused_at {
+        print(&style.warn(&format!(
+            "paused since {since}: the database was restored to an earlier point; an operator lets it go on \
+             (`agenticai admin release --task {id}`)"
+        )));
+    }
     for wait in &view.waiting_for {
         print(&style.warn(&wait_line(wait)));
         for late in view.late_results.iter().filter(|late| late.step == wait.step) {

@@ -1,7 +1,9 @@
 //! Processes of a cluster as their operators meet them, on a real PostgreSQL.
 
 mod administration;
+mod disk;
 mod migrating;
+mod restoring;
 mod roles;
 mod versions;
 mod work;

@@ -5,7 +5,7 @@ use agenticai_testkit::servers::postgres::{self, Options, Postgres};
 use serde_json::Value;
 
 use super::{Cluster, Running};
-use crate::home::free_port;
+use crate::home::{Printed, free_port};
 
 const AGENT: &str = "name: adder\nmodel: {name: practice}\ninstructions: Calculate.\ntools: [calculator]\n";
 
@@ -29,11 +29,16 @@ impl<'a> Client<'a> {
         (client, api)
     }
 
-    pub fn json(&self, args: &[&str]) -> Value {
+    /// Runs a command to its end, however that is.
+    pub fn try_run(&self, args: &[&str]) -> Printed {
         let key = self.cluster.key_file();
         let mut all = args.to_vec();
         all.extend(["--url", &self.url, "--api-key-file", &key, "--json"]);
-        let printed = self.cluster.run(&all);
+        self.cluster.run(&all)
+    }
+
+    pub fn json(&self, args: &[&str]) -> Value {
+        let printed = self.try_run(args);
         assert_eq!(printed.code, 0, "{args:?}: {printed:?}");
         serde_json::from_str(&printed.out).unwrap()
     }

@@ -11,6 +11,23 @@ CREATE TABLE write_epoch (
 );
 INSERT INTO write_epoch DEFAULT VALUES;
 
+-- One row: what is known of the database as a whole.
+CREATE TABLE installation (
+    one             boolean PRIMARY KEY DEFAULT true CHECK (one),
+    -- The server's number and the database's, as of the process that worked with them first: a copy has others.
+    system_id       bigint,
+    database_oid    bigint,
+    -- The newest timeline that was seen: a failover raises it, and so does a restore.
+    timeline        bigint,
+    -- Why no task is given to any worker; NULL where that is done.
+    halted          text,
+    -- When it was last declared that the database had been restored to an earlier point.
+    restored_at     bigint,
+    -- The mark of the directory that large payloads lie in; NULL: in the table `blobs`.
+    blob_directory  uuid
+);
+INSERT INTO installation DEFAULT VALUES;
+
 CREATE TABLE tenants (
     num         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id          uuid NOT NULL UNIQUE,
@@ -80,6 +97,8 @@ CREATE TABLE tasks (
     epoch              int NOT NULL DEFAULT 0,
     created_at         bigint NOT NULL,
     deadline_at        bigint,
+    -- Since when it is held back until somebody releases it. Its status is 0 then, and it is neither ready nor held.
+    paused_at          bigint,
     parent             bigint,
     parent_step        text,
     -- The thread that it belongs to; its row says whose turn it is.
@@ -113,6 +132,7 @@ CREATE TABLE tasks (
 -- Lists, newest first: those of a tenant are merged from its agents'.
 CREATE INDEX tasks_by_agent ON tasks (agent, num);
 CREATE INDEX tasks_by_label ON tasks USING gin (labels) WHERE labels IS NOT NULL;
+CREATE INDEX tasks_paused ON tasks (tenant, num) WHERE paused_at IS NOT NULL;
 CREATE INDEX tasks_timers ON tasks (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX tasks_waiting ON tasks (agent, num) WHERE waiting_for IS NOT NULL;
 CREATE INDEX tasks_by_parent ON tasks (parent) WHERE parent IS NOT NULL;
@@ -178,6 +198,7 @@ CREATE TABLE held (
     -- Since when it was ready when it was claimed.
     ready_at    bigint NOT NULL,
     started_at  bigint NOT NULL,
+    claimed_at  bigint NOT NULL,
     crash_seq   bigint
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
@@ -238,8 +259,11 @@ CREATE INDEX idempotency_by_bucket ON idempotency (bucket);
 
 -- Incarnations of workers. Their row is the fence: every append and claim holds it FOR KEY SHARE, which neither a
 -- beat nor a death waits for; a takeover takes FOR UPDATE, and so comes after everything that was in flight.
+--
+-- Their numbers are drawn and not counted: a database that was restored to an earlier point would give the number of a
+-- worker that still lives a second time.
 CREATE TABLE workers (
-    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id             bigint PRIMARY KEY,
     name           text NOT NULL,
     reads_format   smallint NOT NULL,
     -- 0 alive, 1 dead and perhaps still the owner of tasks, 2 dead and owner of none.
@@ -259,6 +283,28 @@ CREATE TABLE blobs (
     data        bytea NOT NULL,
     PRIMARY KEY (tenant, sha256, chunk)
 );
+
+-- Which task a large payload was written for; the nil one: something that is never removed.
+CREATE TABLE blob_refs (
+    tenant      bigint NOT NULL,
+    sha256      bytea NOT NULL,
+    task        uuid NOT NULL,
+    at          bigint NOT NULL,
+    -- Whether the task was found to exist.
+    checked     boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (tenant, sha256, task)
+);
+CREATE INDEX blob_refs_by_task ON blob_refs (task);
+CREATE INDEX blob_refs_unchecked ON blob_refs (at) WHERE NOT checked;
+
+-- Large payloads that lost a reference, and how often.
+CREATE TABLE blob_garbage (
+    tenant      bigint NOT NULL,
+    sha256      bytea NOT NULL,
+    marks       int NOT NULL DEFAULT 1,
+    PRIMARY KEY (tenant, sha256)
+);
+
 -- What is large is often compressed already.
 ALTER TABLE blobs ALTER COLUMN data SET STORAGE EXTERNAL;
 

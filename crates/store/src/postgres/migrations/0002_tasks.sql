@@ -224,7 +224,9 @@ BEGIN
         RETURNING CASE WHEN before.active = t.num THEN h.active END AS next
     )
     INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
-    SELECT n.num, n.tenant, n.priority, n.format, n.epoch, at FROM moved JOIN tasks n ON n.num = moved.next;
+    SELECT n.num, n.tenant, n.priority, n.format, n.epoch, at FROM moved JOIN tasks n ON n.num = moved.next
+    -- One that is paused has its turn and is ready once it is released, which locks the thread as well.
+    WHERE n.paused_at IS NULL;
 END
 $$;
 
@@ -241,11 +243,13 @@ DECLARE
     e int;
     started bigint;
     its_turn boolean;
+    patience timestamptz := clock_timestamp() + interval '5 seconds';
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
     -- The parent first: its number is lower.
     PERFORM 1 FROM tasks WHERE num = (SELECT parent FROM tasks WHERE id = p_task) FOR NO KEY UPDATE;
-    SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.parent, tasks.thread, tasks.status, tasks.epoch, tasks.started_at INTO t
+    SELECT tasks.num, tasks.bucket, tasks.tenant, tasks.parent, tasks.thread, tasks.status, tasks.epoch, tasks.started_at,
+           tasks.paused_at INTO t
     FROM tasks JOIN tenants ON tenants.num = tasks.tenant
     WHERE tasks.id = p_task AND tenants.id = p_tenant FOR NO KEY UPDATE OF tasks;
     IF NOT FOUND THEN
@@ -279,16 +283,20 @@ BEGIN
     -- A task that does not wait is held or ready, and may be on its way from the one to the other.
     e := t.epoch;
     started := t.started_at;
-    IF t.status = 0 AND coalesce(its_turn, t.thread IS NULL) THEN
+    IF t.status = 0 AND t.paused_at IS NULL AND coalesce(its_turn, t.thread IS NULL) THEN
         LOOP
             DELETE FROM ready WHERE task = t.num RETURNING epoch, started_at INTO e, started;
             EXIT WHEN FOUND;
             DELETE FROM held WHERE id = p_task RETURNING epoch, started_at INTO e, started;
             EXIT WHEN FOUND;
+            -- It is neither, by a fault of ours: then there is nothing to remove.
+            EXIT WHEN clock_timestamp() > patience;
         END LOOP;
+        e := coalesce(e, t.epoch);
+        started := coalesce(started, t.started_at);
     END IF;
     UPDATE tasks SET status = p_status, last_seq = p_seq, outcome = p_outcome, completed_at = at, wake_at = NULL,
-        waiting_for = NULL, epoch = e, started_at = started, input_tokens = s_input, output_tokens = s_output,
+        waiting_for = NULL, paused_at = NULL, epoch = e, started_at = started, input_tokens = s_input, output_tokens = s_output,
         cached_tokens = s_cached, reasoning_tokens = s_reasoning, cost = s_cost
     WHERE num = t.num;
     IF t.parent IS NOT NULL THEN

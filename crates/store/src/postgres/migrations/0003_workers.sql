@@ -20,7 +20,8 @@ DECLARE
     chosen bigint[];
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
-    SELECT w.reads_format INTO reads FROM workers w WHERE w.id = p_worker AND w.state = 0 FOR KEY SHARE;
+    SELECT w.reads_format INTO reads FROM workers w WHERE w.id = p_worker AND w.state = 0
+        AND NOT EXISTS (SELECT FROM installation i WHERE i.halted IS NOT NULL) FOR KEY SHARE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -54,9 +55,9 @@ BEGIN
         DELETE FROM ready r USING unnest(chosen) AS c(task) WHERE r.task = c.task RETURNING r.*
     ), given AS (
         INSERT INTO held (id, worker, task, bucket, tenant, parent, priority, format, epoch, crashes, ready_at, started_at,
-                          crash_seq)
+                          claimed_at, crash_seq)
         SELECT t.id, p_worker, k.task, t.bucket, k.tenant, t.parent, k.priority, greatest(k.format, p_format), k.epoch + 1,
-               k.crashes, k.ready_at, coalesce(k.started_at, at), k.crash_seq
+               k.crashes, k.ready_at, coalesce(k.started_at, at), at, k.crash_seq
         FROM taken k JOIN tasks t ON t.num = k.task
         RETURNING held.*
     )
@@ -144,9 +145,11 @@ $$;
 -- The fence is a lock that takeover must wait for: the row of the worker's incarnation. The first entry of a run
 -- decides about all of it: a foreign entry that took its seq refuses that run and no other. `outcome`: 0 accepted,
 -- 1 already mine, 2 fenced, 3 overtaken, 4 the inbox has moved, 5 the task has ended with `status`. Where all were
--- accepted, one row with `idx` 0 says so. That a run begins where the journal ends is the caller's to see to.
+-- accepted, one row with `idx` 0 says so. That a run begins where the journal ends is the caller's to see to. `p_beats` is
+-- what the worker knows of its own counter: a database that does not know it any more was restored to an earlier point,
+-- and its journals end before the worker believes.
 CREATE FUNCTION append_runs(
-    floor bigint, p_worker bigint, p_format smallint,
+    floor bigint, p_worker bigint, p_beats bigint, p_format smallint,
     r_id uuid[], r_epoch int[], r_run bigint[], r_first bigint[], r_count int[], r_kind smallint[], r_entry bytea[],
     r_inbox_seen bigint[], r_wake_at bigint[], r_waiting_for bytea[], r_status smallint[], r_outcome bytea[],
     r_input bigint[], r_output bigint[], r_cached bigint[], r_reasoning bigint[], r_cost bigint[],
@@ -170,7 +173,7 @@ DECLARE
     in_threads bigint[];
     lost record;
 BEGIN
-    SELECT true INTO alive FROM workers w CROSS JOIN write_epoch e WHERE w.id = p_worker AND w.state = 0 AND e.one
+    SELECT true INTO alive FROM workers w CROSS JOIN write_epoch e WHERE w.id = p_worker AND w.state = 0 AND w.beats >= p_beats AND e.one
     FOR KEY SHARE;
     IF alive THEN
         IF settling THEN

@@ -110,9 +110,10 @@ END
 $$;
 
 -- Creates the task at place `k` of the columns for a schedule whose row is locked; answers why there can be none. A task
--- with the id is the same task.
+-- with the id is the same task. An occurrence that was due before the database was declared to be restored may have been
+-- fired in what was lost: its task is paused like those that had not ended.
 CREATE FUNCTION create_fired(
-    p_schedule bigint, at bigint, k int, p_format smallint, p_id uuid[], p_tenant uuid[], p_agent uuid[], p_version int[],
+    p_schedule bigint, p_due bigint, at bigint, k int, p_format smallint, p_id uuid[], p_tenant uuid[], p_agent uuid[], p_version int[],
     p_priority smallint[], p_timeout bigint[], p_parent uuid[], p_parent_step text[], p_depth smallint[],
     p_created_by uuid[], p_traceparent text[], p_metadata text[], p_labels text[], p_input bytea[]
 ) RETURNS text LANGUAGE plpgsql
@@ -130,6 +131,10 @@ BEGIN
                     ELSE format('there is no version %s of agent %s', p_version[k], p_agent[k]) END;
     END IF;
     UPDATE schedules SET last_task = task_num WHERE num = p_schedule;
+    IF p_due <= (SELECT restored_at FROM installation) THEN
+        WITH taken AS (DELETE FROM ready WHERE task = task_num RETURNING task)
+        UPDATE tasks SET paused_at = at FROM taken WHERE num = taken.task;
+    END IF;
     RETURN NULL;
 EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
     -- What the database cannot take fails its own firing and no other.
@@ -183,7 +188,7 @@ BEGIN
                 WHERE c.num = s.num AND t.completed_at IS NULL;
                 SELECT count(*) INTO queued FROM schedule_firings q WHERE q.schedule = s.num AND q.state = 1;
                 IF open_task IS NULL AND queued = 0 THEN
-                    why := create_fired(s.num, now_ms, f.task, p_format, p_id, p_tenant, p_agent, p_version, p_priority,
+                    why := create_fired(s.num, f.due, now_ms, f.task, p_format, p_id, p_tenant, p_agent, p_version, p_priority,
                                         p_timeout, p_parent, p_parent_step, p_depth, p_created_by, p_traceparent,
                                         p_metadata, p_labels, p_input);
                     state := CASE WHEN why IS NULL THEN 0 ELSE 4 END;
@@ -238,14 +243,14 @@ BEGIN
     IF NOT FOUND OR s.paused OR EXISTS (SELECT FROM tasks t WHERE t.num = s.last_task AND t.completed_at IS NULL) THEN
         RETURN;
     END IF;
-    SELECT o.num, o.id INTO oldest FROM schedule_firings o WHERE o.schedule = s.num AND o.state = 1 ORDER BY o.num LIMIT 1;
+    SELECT o.num, o.id, o.due_at INTO oldest FROM schedule_firings o WHERE o.schedule = s.num AND o.state = 1 ORDER BY o.num LIMIT 1;
     IF NOT FOUND OR oldest.id <> f_id THEN
         RETURN;
     END IF;
     now_ms := clock_ms(floor);
     why := f_why;
     IF why IS NULL THEN
-        why := create_fired(s.num, now_ms, 1, p_format, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent,
+        why := create_fired(s.num, oldest.due_at, now_ms, 1, p_format, p_id, p_tenant, p_agent, p_version, p_priority, p_timeout, p_parent,
                             p_parent_step, p_depth, p_created_by, p_traceparent, p_metadata, p_labels, p_input);
     END IF;
     RETURN QUERY

@@ -66,7 +66,7 @@ BEGIN
     SELECT array_agg(t.num) INTO nums FROM (
         SELECT num FROM tasks k
         WHERE bucket = p_bucket AND NOT EXISTS (SELECT FROM held h WHERE h.id = k.id)
-          AND (status <> 0 OR EXISTS (SELECT FROM ready r WHERE r.task = k.num))
+          AND (status <> 0 OR paused_at IS NOT NULL OR EXISTS (SELECT FROM ready r WHERE r.task = k.num))
           AND (completed_at IS NULL OR completed_at + (p_bucket / 10000)::bigint * 86400000 > clock_ms(floor))
         LIMIT most
     ) AS t;
@@ -75,7 +75,7 @@ BEGIN
     PERFORM 1 FROM tasks WHERE num = ANY (nums) ORDER BY num FOR NO KEY UPDATE;
     SELECT array_agg(t.num), array_agg(t.id) INTO nums, ids FROM tasks t
     WHERE t.num = ANY (nums) AND NOT EXISTS (SELECT FROM held h WHERE h.id = t.id)
-      AND (t.status <> 0 OR EXISTS (SELECT FROM ready r WHERE r.task = t.num));
+      AND (t.status <> 0 OR t.paused_at IS NOT NULL OR EXISTS (SELECT FROM ready r WHERE r.task = t.num));
     IF nums IS NULL THEN
         RETURN 0;
     END IF;
@@ -103,6 +103,7 @@ BEGIN
         ) RETURNING num, id
     )
     SELECT array_agg(num), array_agg(id) INTO nums, ids FROM gone;
+    PERFORM drop_blob_refs(ids);
     DELETE FROM late_results WHERE task = ANY (nums);
     DELETE FROM idempotency WHERE bucket = p_bucket AND task = ANY (ids);
     RETURN coalesce(cardinality(nums), 0);

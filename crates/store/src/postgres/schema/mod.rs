@@ -31,6 +31,9 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0007_threads", sql: include_str!("../migrations/0007_threads.sql") },
     Migration { name: "0008_budgets", sql: include_str!("../migrations/0008_budgets.sql") },
     Migration { name: "0009_usage", sql: include_str!("../migrations/0009_usage.sql") },
+    Migration { name: "0010_restores", sql: include_str!("../migrations/0010_restores.sql") },
+    Migration { name: "0011_stuck", sql: include_str!("../migrations/0011_stuck.sql") },
+    Migration { name: "0012_blobs", sql: include_str!("../migrations/0012_blobs.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.

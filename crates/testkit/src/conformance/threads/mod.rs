@@ -18,7 +18,7 @@ pub use turns::*;
 
 impl Lab {
     /// A new thread.
-    async fn thread(&self, name: Option<&str>) -> ThreadRow {
+    pub(super) async fn thread(&self, name: Option<&str>) -> ThreadRow {
         match self.store.create_thread(new_thread(self.tenant, name)).await.unwrap() {
             CreateThread::Stored(row) => *row,
             CreateThread::NameTaken => panic!("a new name is free"),
@@ -36,7 +36,7 @@ impl Lab {
     }
 
     /// Creates a task in a thread.
-    async fn create_in(&self, thread: ThreadId, if_active: IfActive) -> TaskRow {
+    pub(super) async fn create_in(&self, thread: ThreadId, if_active: IfActive) -> TaskRow {
         match self.try_in(thread, if_active).await {
             CreateTaskOutcome::Created(row) => *row,
             other => panic!("the thread took no task: {other:?}"),

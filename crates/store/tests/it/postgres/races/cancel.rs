@@ -78,8 +78,9 @@ async fn a_cancel_finds_a_task_on_its_way_from_the_queue_to_a_worker() {
     let holder = Holder::hold(
         &options,
         &format!(
-            "INSERT INTO held (id, worker, task, bucket, tenant, priority, format, epoch, crashes, ready_at, started_at)
-             SELECT id, 0, num, bucket, tenant, 1, 1, 1, 0, 1, 1 FROM tasks WHERE id = '{task}'"
+            "INSERT INTO held (id, worker, task, bucket, tenant, priority, format, epoch, crashes, ready_at, started_at,
+                               claimed_at)
+             SELECT id, 0, num, bucket, tenant, 1, 1, 1, 0, 1, 1, 1 FROM tasks WHERE id = '{task}'"
         ),
     )
     .await;
