@@ -18,13 +18,14 @@ pub struct HaProxy {
 
 impl HaProxy {
     /// Starts one that sends requests to servers on these ports of this machine, in turn, as long as `GET path` of each
-    /// answers 200; it asks five times a second. It sends no request twice, but where no connection could be made.
+    /// answers 200; it asks five times a second, and gives each a second to answer: a server of a busy machine is slow, not
+    /// gone. It sends no request twice, but where no connection could be made.
     pub async fn start(ports: &[u16], path: &str) -> anyhow::Result<Self> {
         let (directory, port) = (Directory::new("haproxy")?, free_port()?);
         let mut config = format!(
             "global\n    maxconn 1000\n\
              defaults\n    mode http\n    timeout connect 1s\n    timeout client 60s\n    timeout server 60s\n    \
-             retries 3\n    option redispatch\n\
+             timeout check 1s\n    retries 3\n    option redispatch\n\
              frontend clients\n    bind 127.0.0.1:{port}\n    default_backend servers\n\
              backend servers\n    balance roundrobin\n    option httpchk GET {path}\n    \
              http-check expect status 200\n    default-server check inter 200ms fall 1 rise 1\n"
