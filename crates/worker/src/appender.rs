@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use agenticai_store::{Append, AppendOutcome, Store, StoreError};
 
@@ -13,9 +13,6 @@ use crate::quiet::warn_seldom;
 
 /// Runs in one batch at most: it bounds the latency of a commit.
 const BATCH: usize = 512;
-/// Batches under way at once. Two, so that one is prepared while the other is flushed.
-const IN_FLIGHT: usize = 2;
-
 type Reply = oneshot::Sender<Result<AppendOutcome, StoreError>>;
 
 /// Where drivers hand in their runs.
@@ -23,26 +20,17 @@ type Reply = oneshot::Sender<Result<AppendOutcome, StoreError>>;
 pub struct Appender(mpsc::UnboundedSender<(Append, Reply)>);
 
 impl Appender {
-    /// Starts appending under a lease; ends when the last clone is dropped.
+    /// Starts appending under a lease; ends when the last clone is dropped. One batch is under way at a time: a second
+    /// one would hold half as many runs and lock the same rows.
     pub fn start(store: Arc<dyn Store>, lease: Arc<Lease>, metrics: Arc<WorkerMetrics>) -> Self {
         let (to, mut from) = mpsc::unbounded_channel::<(Append, Reply)>();
-        let gate = Arc::new(Semaphore::new(IN_FLIGHT));
         tokio::spawn(async move {
             let mut batch = Vec::new();
-            loop {
-                let Ok(permit) = gate.clone().acquire_owned().await else { return };
-                if from.recv_many(&mut batch, BATCH).await == 0 {
-                    return;
-                }
+            while from.recv_many(&mut batch, BATCH).await > 0 {
                 let (runs, replies): (Vec<Append>, Vec<Reply>) = batch.drain(..).unzip();
                 metrics.append_batch.observe(runs.len() as f64);
-                let (store, lease) = (store.clone(), lease.clone());
-                let metrics = metrics.clone();
-                tokio::spawn(async move {
-                    let outcomes = commit(store.as_ref(), &lease, runs).await;
-                    drop(permit);
-                    answer(replies, outcomes, &metrics);
-                });
+                let outcomes = commit(store.as_ref(), &lease, runs).await;
+                answer(replies, outcomes, &metrics);
             }
         });
         Self(to)

@@ -79,6 +79,9 @@ type Slots = Arc<Mutex<HashMap<TaskId, Arc<Slot>>>>;
 
 /// Tasks that one claim takes at most.
 const CLAIM: usize = 256;
+/// While there is more than places, one claim is made for the places that become free within this time: a claim costs
+/// the database as much as several tasks of one.
+const GATHER: Duration = Duration::from_millis(3);
 /// How late a timer may be that falls due while nobody looks.
 const LATEST_TIMER: Duration = Duration::from_millis(100);
 /// Without a hint, ready tasks are looked for this often.
@@ -244,7 +247,9 @@ impl Worker {
                 });
             }
             drop(claiming);
-            if !full {
+            if full {
+                tokio::time::sleep(GATHER).await;
+            } else {
                 let idle = tokio::time::timeout(POLL, self.broker.hinted());
                 tokio::select! {
                     () = stop.drain.cancelled() => return,

@@ -140,7 +140,7 @@ impl Tasks for PostgresStore {
                 "SELECT n.id, c.id FROM (
                      SELECT h.task AS num FROM held h WHERE h.parent IS NOT NULL
                      UNION ALL
-                     SELECT r.task FROM ready r
+                     SELECT r.task FROM ready r WHERE r.parent IS NOT NULL
                      UNION ALL
                      SELECT q.num FROM tasks q WHERE q.paused_at IS NOT NULL AND q.parent IS NOT NULL
                      UNION ALL

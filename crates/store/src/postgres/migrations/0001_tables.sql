@@ -128,7 +128,7 @@ CREATE TABLE tasks (
     input              bytea NOT NULL,
     waiting_for        bytea,
     outcome            bytea
-) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 -- Lists, newest first: those of a tenant are merged from its agents'.
 CREATE INDEX tasks_by_agent ON tasks (agent, num);
 CREATE INDEX tasks_by_label ON tasks USING gin (labels) WHERE labels IS NOT NULL;
@@ -176,10 +176,13 @@ CREATE TABLE ready (
     ready_at    bigint NOT NULL,
     started_at  bigint,
     -- Seq of the newest entry when its worker died last.
-    crash_seq   bigint
+    crash_seq   bigint,
+    parent      bigint
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX ready_by_age ON ready (tenant, priority, ready_at);
+-- Whose parent may have ended: a few among the many.
+CREATE INDEX ready_children ON ready (task) WHERE parent IS NOT NULL;
 -- Tasks that were in the hands of workers that crashed, twice or more without a committed step in between.
 CREATE INDEX ready_suspects ON ready (task) WHERE crashes >= 2;
 
@@ -203,6 +206,7 @@ CREATE TABLE held (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX held_by_worker ON held (worker);
+CREATE INDEX held_children ON held (task) WHERE parent IS NOT NULL;
 
 -- Payloads are opaque bytes: `\u0000` from a tool would fail a whole batch as jsonb.
 CREATE TABLE journal (

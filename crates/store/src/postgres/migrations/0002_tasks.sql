@@ -39,10 +39,10 @@ BEGIN
         LEFT JOIN tasks p ON p.id = c.parent AND p.tenant = t.num
         WHERE (wanted IS NULL OR wanted[c.i]) AND (c.parent IS NULL OR p.num IS NOT NULL)
         ON CONFLICT (id) DO NOTHING
-        RETURNING tasks.num, tasks.id, tasks.tenant, tasks.priority, tasks.format
+        RETURNING tasks.num, tasks.id, tasks.tenant, tasks.priority, tasks.format, tasks.parent
     ), queued AS (
-        INSERT INTO ready (task, tenant, priority, format, epoch, ready_at)
-        SELECT num, tenant, priority, format, 0, at FROM made WHERE p_thread IS NULL
+        INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, parent)
+        SELECT num, tenant, priority, format, 0, at, parent FROM made WHERE p_thread IS NULL
     )
     SELECT array_agg(made.id) INTO ids FROM made;
     RETURN ids;
@@ -142,10 +142,10 @@ BEGIN
     WITH woken AS (
         UPDATE tasks SET status = 0, wake_at = NULL, waiting_for = NULL
         WHERE num = ANY (nums) AND status = 2
-        RETURNING num, tenant, priority, format, epoch, started_at
+        RETURNING num, tenant, priority, format, epoch, started_at, parent
     )
-    INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, started_at)
-    SELECT num, tenant, priority, format, epoch, at, started_at FROM woken;
+    INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, started_at, parent)
+    SELECT num, tenant, priority, format, epoch, at, started_at, parent FROM woken;
 END
 $$;
 

@@ -85,8 +85,8 @@ BEGIN
     WITH back AS (
         DELETE FROM held WHERE id = ANY (p_tasks) AND worker = p_worker RETURNING *
     )
-    INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq)
-    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq FROM back;
+    INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq, parent)
+    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq, parent FROM back;
 END
 $$;
 
@@ -118,10 +118,10 @@ BEGIN
             RETURNING h.*, coalesce((SELECT j.seq FROM journal j WHERE j.task = h.task AND j.bucket = h.bucket
                                      ORDER BY j.seq DESC LIMIT 1), 0) AS seq
         )
-        INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq)
+        INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq, parent)
         -- A step that was committed since the last crash clears what was counted until then.
         SELECT task, tenant, priority, format, epoch + 1, CASE WHEN crashes >= 1000 THEN 1000 WHEN seq > crash_seq THEN 1 ELSE least(crashes + 1, 999) END,
-               clock_ms(floor), started_at, seq
+               clock_ms(floor), started_at, seq, parent
         FROM back;
         GET DIAGNOSTICS n = ROW_COUNT;
         taken := taken + n;

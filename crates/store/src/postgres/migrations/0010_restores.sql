@@ -123,10 +123,10 @@ BEGIN
     -- One that waits for its turn in a thread goes on waiting for that.
     WITH released AS (
         UPDATE tasks SET paused_at = NULL WHERE num = ANY (nums)
-        RETURNING num, tenant, priority, format, epoch, started_at, thread
+        RETURNING num, tenant, priority, format, epoch, started_at, thread, parent
     )
-    INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, started_at)
-    SELECT r.num, r.tenant, r.priority, r.format, r.epoch, at, r.started_at
+    INSERT INTO ready (task, tenant, priority, format, epoch, ready_at, started_at, parent)
+    SELECT r.num, r.tenant, r.priority, r.format, r.epoch, at, r.started_at, r.parent
     FROM released r LEFT JOIN threads h ON h.num = r.thread
     WHERE r.thread IS NULL OR h.active = r.num;
     RETURN cardinality(nums);

@@ -63,10 +63,10 @@ BEGIN
         PERFORM 1 FROM tasks t WHERE t.num = ANY (lost) ORDER BY t.num FOR NO KEY UPDATE;
         RETURN QUERY
         WITH found AS (
-            INSERT INTO ready AS r (task, tenant, priority, format, epoch, ready_at, started_at)
+            INSERT INTO ready AS r (task, tenant, priority, format, epoch, ready_at, started_at, parent)
             SELECT t.num, t.tenant, t.priority, t.format, 1 + greatest(t.epoch, (
                        SELECT e.epoch FROM journal e WHERE e.task = t.num AND e.bucket = t.bucket ORDER BY e.seq DESC LIMIT 1)),
-                   at, t.started_at
+                   at, t.started_at, t.parent
             FROM tasks t WHERE t.num = ANY (lost) AND t.status = 0 AND t.paused_at IS NULL
               AND NOT EXISTS (SELECT FROM held h WHERE h.id = t.id)
             ON CONFLICT DO NOTHING
