@@ -77,6 +77,8 @@ pub async fn claims_are_exclusive(lab: Lab) {
     given.sort();
     given.dedup();
     assert_eq!(given.len(), 20, "each once");
+    let late = lab.worker().await;
+    assert_eq!(lab.store.claim(late, 7.into()).await.unwrap(), [], "and none is left");
 }
 
 /// Higher priority first, then the order of creation.
