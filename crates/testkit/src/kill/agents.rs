@@ -77,8 +77,7 @@ fn note(url: &str) -> Value {
 }
 
 fn charge(url: &str, name: &str, approval: &str) -> Value {
-    let properties =
-        json!({"amount": {"type": "integer"}, "latency_ms": {"type": "integer"}, "cut": {"type": "boolean"}});
+    let properties = json!({"amount": {"type": "integer"}, "latency_ms": {"type": "integer"}, "cut": {"type": "boolean"}, "cut_after": {"type": "boolean"}});
     json!({
         "name": name, "effect": "once", "approval": approval, "description": "Charges a card.",
         "parameters": {"type": "object", "properties": properties, "required": ["amount"]},

@@ -80,7 +80,7 @@ fn planned(i: usize, amounts: &mut u64, rng: &mut Rng) -> Planned {
         3 => Some(call("ask_human", json!({"question": "Shall it go on?"}))),
         4 => Some(ScriptCall { tool: "careful_charge".into(), ..charge(amounts, rng) }),
         5 => Some(child(i, amounts, rng)),
-        6 => Some(cut(charge(amounts, rng))),
+        6 => Some(cut(charge(amounts, rng), rng)),
         _ => None,
     };
     let charges = rng.u8(0..CHARGING) == 0;
@@ -140,9 +140,10 @@ fn charge(amounts: &mut u64, rng: &mut Rng) -> ScriptCall {
     call("charge", json!({"amount": *amounts, "latency_ms": rng.u64(10..250)}))
 }
 
-/// The same call, cut off by the other side before it took effect.
-fn cut(mut call: ScriptCall) -> ScriptCall {
-    call.arguments["cut"] = json!(true);
+/// The same call, cut off by the other side before it took effect, or after that.
+fn cut(mut call: ScriptCall, rng: &mut Rng) -> ScriptCall {
+    let when = if rng.u8(0..4) == 0 { "cut_after" } else { "cut" };
+    call.arguments[when] = json!(true);
     call
 }
 

@@ -22,7 +22,7 @@ pub struct ScriptCall {
     /// The tool.
     pub tool: String,
     /// Its arguments. The stub's own tools understand `latency_ms`, and `cut: true`: the first call with its
-    /// idempotency key is cut off unperformed and unanswered.
+    /// idempotency key is cut off unperformed and unanswered; with `cut_after: true` it is performed and not answered.
     #[serde(default)]
     pub arguments: Value,
 }

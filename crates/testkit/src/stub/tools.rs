@@ -20,6 +20,8 @@ struct Wishes {
     latency_ms: Option<u64>,
     #[serde(default)]
     cut: bool,
+    #[serde(default)]
+    cut_after: bool,
 }
 
 /// One tool call; `what` is the tool.
@@ -30,7 +32,7 @@ pub async fn call(stub: &Shared, what: &str, request: Request<Incoming>) -> Resu
     let (parts, arguments, wishes) = if request.method() == Method::GET {
         let q = query(&request, "q").unwrap_or("").to_owned();
         let latency_ms = query(&request, "latency_ms").and_then(|ms| ms.parse().ok());
-        (request.into_parts().0, q, Wishes { latency_ms, cut: false })
+        (request.into_parts().0, q, Wishes { latency_ms, ..Wishes::default() })
     } else {
         let (parts, body) = request.into_parts();
         let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else {
@@ -42,11 +44,15 @@ pub async fn call(stub: &Shared, what: &str, request: Request<Incoming>) -> Resu
     let key = parts.headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or("");
     let logged = stub.log.as_ref().map(|log| log.begin(what, tag.as_deref(), &arguments, &parts.headers));
     stub.stats.count_tool(tag.as_deref(), format!("{what} {arguments}"));
-    if wishes.cut && stub.cut.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned()) {
+    let first = || stub.cut.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
+    if wishes.cut && first() {
         return Err(Cut);
     }
     // It takes effect before it answers: a client that is killed in between cannot know, which is the worst case.
     stub.stats.perform(key);
+    if wishes.cut_after && first() {
+        return Err(Cut);
+    }
     let latency = wishes.latency_ms.unwrap_or_else(|| stub.tool_latency_ms.load(Relaxed));
     if latency > 0 {
         tokio::time::sleep(Duration::from_millis(latency)).await;
