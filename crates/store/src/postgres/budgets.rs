@@ -41,7 +41,7 @@ const PAYERS: &str = "
         UNION SELECT 2::smallint, l.created_by FROM line l
         UNION SELECT 3::smallint, l.id FROM line l
     )
-    SELECT b.id, coalesce(b.name, 'of task ' || b.subject), b.period, b.max_tokens, b.max_cost
+    SELECT b.id, coalesce(b.name, 'task ' || b.subject), b.period, b.max_tokens, b.max_cost
     FROM subjects w JOIN budgets b ON b.tenant = (SELECT num FROM tenants WHERE id = $1)
                                   AND b.scope = w.scope AND b.subject = w.subject
     ORDER BY b.id";

@@ -144,7 +144,7 @@ impl Budgets for SqliteStore {
                 while let Some(row) = rows.next()? {
                     let name = match row.get::<_, Option<String>>(1)? {
                         Some(name) => name,
-                        None => format!("of task {}", id(row, 3)?),
+                        None => format!("task {}", id(row, 3)?),
                     };
                     payers.push(Payer {
                         id: BudgetId(id(row, 0)?),
