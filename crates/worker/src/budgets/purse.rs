@@ -166,7 +166,7 @@ impl Purse {
             match self.draw(key, lack, want, false).await.map_err(unusable)? {
                 Draw::Granted(_) => {}
                 // What this worker has left of it may be what others lack.
-                Draw::Short { .. } if !free.is_zero() => self.shrink(&[key]).await.map_err(unusable)?,
+                Draw::Short { .. } if !free.is_zero() => self.shrink(key).await.map_err(unusable)?,
                 Draw::Short { open, spent, limits } => return Ok(Held::Short { open, spent, limits }),
                 Draw::Later(period_start) => key.1 = period_start,
                 Draw::Gone => {
@@ -215,19 +215,20 @@ impl Purse {
         self.with(key, |slice| slice.spend(amount));
     }
 
-    /// Gives back what is neither spent nor reserved. The caller holds the slices' `changing`, or is the last one.
-    async fn shrink(&self, keys: &[Key]) -> Result<(), StoreError> {
-        let keep: Vec<Keep> = keys
-            .iter()
-            .map(|(budget, period_start)| {
-                let amount = self.with((*budget, *period_start), |slice| {
-                    let bound = slice.bound();
-                    slice.grant(bound);
-                    bound
-                });
-                Keep { budget: *budget, period_start: *period_start, amount }
-            })
-            .collect();
+    /// Takes what is neither spent nor reserved out of a slice; answers what is to be kept. The caller holds its
+    /// `changing`, or is the last one.
+    fn cut_down(&self, key: Key) -> Keep {
+        let amount = self.with(key, |slice| {
+            let bound = slice.bound();
+            slice.grant(bound);
+            bound
+        });
+        Keep { budget: key.0, period_start: key.1, amount }
+    }
+
+    /// Gives back what is neither spent nor reserved of a slice whose `changing` the caller holds.
+    async fn shrink(&self, key: Key) -> Result<(), StoreError> {
+        let keep = vec![self.cut_down(key)];
         patiently("a budget", || self.store.give_back(self.worker, keep.clone())).await
     }
 
@@ -248,7 +249,7 @@ impl Purse {
         for key in idle {
             let changing = self.with(key, |slice| slice.changing.clone());
             let _changing = changing.lock().await;
-            self.shrink(&[key]).await?;
+            self.shrink(key).await?;
         }
         let mut state = self.state();
         let newest: HashMap<BudgetId, i64> = state.slices.keys().fold(HashMap::new(), |mut newest, key| {
@@ -260,10 +261,14 @@ impl Purse {
         Ok(())
     }
 
-    /// Gives everything back that is not spent: the last act of an incarnation.
+    /// Gives everything back that is not spent: the last act of an incarnation. It is tried once: where the store is away,
+    /// whoever takes over settles the slices, and a worker that was asked to stop does not wait for it.
     pub async fn close(&self) -> Result<(), StoreError> {
         let keys: Vec<Key> = self.state().slices.keys().copied().collect();
-        if keys.is_empty() { Ok(()) } else { self.shrink(&keys).await }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.store.give_back(self.worker, keys.into_iter().map(|key| self.cut_down(key)).collect()).await
     }
 }
 
