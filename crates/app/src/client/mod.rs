@@ -62,6 +62,13 @@ pub fn http_client(url: &Url, connect_timeout: Duration) -> reqwest::Result<reqw
     http.build()
 }
 
+/// A page of any list.
+#[derive(serde::Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
 impl Client {
     /// A client of the server at `base`.
     pub fn new(base: &str, key: Option<String>) -> Result<Self> {
@@ -90,6 +97,21 @@ impl Client {
     /// GET.
     pub async fn get<T: DeserializeOwned>(&self, path: Path<'_>) -> Result<T> {
         self.read(self.send(Method::GET, path, None::<&()>, &[]).await?).await
+    }
+
+    /// Every item of a list, all pages of it.
+    pub async fn all<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<Vec<T>> {
+        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let mut query = vec![("limit", "200")];
+            query.extend(cursor.iter().map(|cursor| ("cursor", cursor.as_str())));
+            let page: Page<T> = self.get(Path { segments, query: &query }).await?;
+            items.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(items);
+            }
+        }
     }
 
     /// GET of bytes, with a header of the answer.

@@ -5,7 +5,7 @@ use std::path::{Path as File, PathBuf};
 use serde_json::{Value, json};
 
 use agenticai_domain::spec::{AgentSpec, Approval, Effect};
-use agenticai_wire::{AgentPage, AgentView};
+use agenticai_wire::AgentView;
 
 use super::Context;
 use crate::cli::Agent;
@@ -117,20 +117,7 @@ fn describe(view: &AgentView) -> Vec<String> {
 
 async fn list(context: &Context) -> Result {
     let client = server(context).await?;
-    let mut items = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("limit", "200")];
-        if let Some(cursor) = &cursor {
-            query.push(("cursor", cursor));
-        }
-        let page: AgentPage = client.get(Path { segments: &["api", "v1", "agents"], query: &query }).await?;
-        items.extend(page.items);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    let items: Vec<AgentView> = client.all(&["api", "v1", "agents"]).await?;
     if context.global.json {
         context.print_json(&json!({ "items": items }))?;
         return Ok(Exit::Ok);

@@ -1,6 +1,6 @@
 //! `budget create | list | show | set | delete`
 
-use agenticai_wire::{BudgetBounds, BudgetPage, BudgetRequest, BudgetScopeView, BudgetView};
+use agenticai_wire::{BudgetBounds, BudgetRequest, BudgetScopeView, BudgetView};
 use reqwest::Method;
 use serde_json::json;
 
@@ -46,18 +46,7 @@ async fn create(context: &Context, client: &Client, args: CreateBudget) -> Resul
 }
 
 async fn list(context: &Context, client: &Client) -> Result {
-    let mut items: Vec<BudgetView> = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("limit", "200")];
-        query.extend(cursor.iter().map(|cursor| ("cursor", cursor.as_str())));
-        let page: BudgetPage = client.get(Path { segments: &BUDGETS, query: &query }).await?;
-        items.extend(page.items);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    let items: Vec<BudgetView> = client.all(&BUDGETS).await?;
     if context.global.json {
         context.print_json(&json!({ "items": items }))?;
         return Ok(Exit::Ok);

@@ -1,6 +1,6 @@
 //! `thread create | list | show | delete`
 
-use agenticai_wire::{TaskPage, ThreadPage, ThreadRequest, ThreadView};
+use agenticai_wire::{TaskPage, ThreadRequest, ThreadView};
 use reqwest::Method;
 use serde_json::json;
 
@@ -34,19 +34,7 @@ async fn create(context: &Context, client: &Client, name: Option<String>) -> Res
 }
 
 async fn list(context: &Context, client: &Client) -> Result {
-    let mut items: Vec<ThreadView> = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("limit", "200")];
-        query.extend(cursor.iter().map(|cursor| ("cursor", cursor.as_str())));
-        let page: ThreadPage =
-            client.get(Path { segments: &["api", "v1", "threads"], query: &query }).await?;
-        items.extend(page.items);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    let items: Vec<ThreadView> = client.all(&["api", "v1", "threads"]).await?;
     if context.global.json {
         context.print_json(&json!({ "items": items }))?;
         return Ok(Exit::Ok);

@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl PostgresStore {
-    async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
+    /// The one value that a statement answers.
+    pub(super) async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
         &self,
         sql: &str,
         params: &[super::connection::Param<'_>],

@@ -6,11 +6,10 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use agenticai_domain::ids::{AgentId, TenantId, UserId};
-use agenticai_domain::usage::{NanoUsd, Spend, Usage};
 
 use super::PostgresStore;
-use super::rows::{count, get};
-use crate::{Result, StoreError, UsageBy, UsageSum, Usages};
+use super::rows::{count, get, spend};
+use crate::{Result, UsageBy, UsageSum, Usages};
 
 #[async_trait]
 impl Usages for PostgresStore {
@@ -53,9 +52,8 @@ impl Usages for PostgresStore {
 
     async fn roll_up_usage(&self, limit: u32) -> Result<u32> {
         let most = i32::try_from(limit).unwrap_or(i32::MAX);
-        let row = self.inner.write.row("SELECT roll_up_usage($1)", &[(&most, Type::INT4)]).await?;
-        let row = row.ok_or_else(|| StoreError::Unavailable("the database gave no answer".to_owned()))?;
-        Ok(get::<i32>(&row, 0)?.unsigned_abs())
+        let looked_at: i32 = self.number("SELECT roll_up_usage($1)", &[(&most, Type::INT4)]).await?;
+        Ok(looked_at.unsigned_abs())
     }
 }
 
@@ -71,15 +69,7 @@ fn sum(row: &Row) -> Result<UsageSum> {
         completed: count(row, 4)?,
         failed: count(row, 5)?,
         cancelled: count(row, 6)?,
-        spend: Spend {
-            usage: Usage {
-                input_tokens: count(row, 7)?,
-                output_tokens: count(row, 8)?,
-                cached_tokens: count(row, 9)?,
-                reasoning_tokens: count(row, 10)?,
-            },
-            cost: Some(NanoUsd(get(row, 11)?)),
-        },
+        spend: spend(row, 7)?,
         unpriced: count(row, 12)?,
     })
 }

@@ -4,10 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 
 use agenticai_domain::ids::{AgentId, TenantId, UserId};
-use agenticai_domain::usage::{NanoUsd, Spend, Usage};
 
 use super::SqliteStore;
-use super::rows::{count, optional_id};
+use super::rows::{count, optional_id, spend};
 use crate::{Result, UsageBy, UsageSum, Usages};
 
 const SQL: &str = "
@@ -68,15 +67,7 @@ fn sum(row: &Row<'_>) -> rusqlite::Result<UsageSum> {
         completed: count(row, 4)?,
         failed: count(row, 5)?,
         cancelled: count(row, 6)?,
-        spend: Spend {
-            usage: Usage {
-                input_tokens: count(row, 7)?,
-                output_tokens: count(row, 8)?,
-                cached_tokens: count(row, 9)?,
-                reasoning_tokens: count(row, 10)?,
-            },
-            cost: Some(NanoUsd(row.get(11)?)),
-        },
+        spend: spend(row, 7)?,
         unpriced: count(row, 12)?,
     })
 }

@@ -1,30 +1,16 @@
 //! `schedule list`
 
-use agenticai_wire::SchedulePage;
+use agenticai_wire::ScheduleView;
 use serde_json::json;
 
-use crate::client::{Client, Path};
+use crate::client::Client;
 use crate::commands::Context;
 use crate::exit::{Exit, Result};
 use crate::render::{print, table};
 
 /// Lists all schedules, by name.
 pub async fn perform(context: &Context, client: &Client) -> Result {
-    let mut items = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut query = vec![("limit", "200")];
-        if let Some(cursor) = &cursor {
-            query.push(("cursor", cursor));
-        }
-        let segments = ["api", "v1", "schedules"];
-        let page: SchedulePage = client.get(Path { segments: &segments, query: &query }).await?;
-        items.extend(page.items);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    let items: Vec<ScheduleView> = client.all(&["api", "v1", "schedules"]).await?;
     if context.global.json {
         context.print_json(&json!({ "items": items }))?;
         return Ok(Exit::Ok);
