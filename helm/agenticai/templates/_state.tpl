@@ -58,15 +58,20 @@ volumeClaimTemplates:
         {{- include "agenticai.selector" . | nindent 8 }}
     spec:
       accessModes: [ReadWriteOnce]
-      {{- include "agenticai.storageClass" (dict "root" .root "persistence" .values.persistence) | nindent 6 }}
+      {{- with include "agenticai.storageClass" (dict "root" .root "persistence" .values.persistence) | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
       resources:
         requests: {storage: {{ .values.persistence.size }}}
 {{- end }}
 
-{{/* agenticai.state.podMetadata (dict … "config" TEXT): labels and annotations of a pod; it restarts when TEXT changes. */}}
+{{/*
+agenticai.state.podMetadata (dict … "config" TEXT): labels and annotations of a pod; it restarts when TEXT changes. The
+chart's version is not among the labels: a new one that changes nothing here must not restart a database.
+*/}}
 {{- define "agenticai.state.podMetadata" -}}
 labels:
-  {{- include "agenticai.labels" (merge (dict "version" (include "agenticai.state.version" .)) .) | nindent 2 }}
+  {{- omit (include "agenticai.labels" (merge (dict "version" (include "agenticai.state.version" .)) .) | fromYaml) "helm.sh/chart" | toYaml | nindent 2 }}
   {{- with .role }}
   agenticai.dev/role: {{ . }}
   {{- end }}

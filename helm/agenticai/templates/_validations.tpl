@@ -99,8 +99,9 @@ postgresql.settings.{{ $name }} is set by the chart itself: leave it out.
 {{- if and (eq .mode "statefulset") (gt (int .replicaCount) 3) }}
 postgresql.replicaCount is {{ .replicaCount }}: postgresql.mode=statefulset makes three servers at most. Choose postgresql.mode=cnpg for more.
 {{- end }}
-{{- if and (eq .mode "statefulset") .primary (not (has .primary (include "agenticai.postgresql.pods" $ | fromYamlArray))) }}
-postgresql.primary names {{ .primary }}, which is none of the pods: {{ include "agenticai.postgresql.pods" $ | fromYamlArray | join ", " }}.
+{{- $pods := include "agenticai.postgresql.pods" (dict "root" $ "replicas" .replicaCount) | fromYamlArray }}
+{{- if and (eq .mode "statefulset") .primary (not (has .primary $pods)) }}
+postgresql.primary names {{ .primary }}, which is none of the pods: {{ join ", " $pods }}.
 {{- end }}
 {{- if and (ne .mode "statefulset") .primary }}
 postgresql.primary belongs to postgresql.mode=statefulset, and the mode is {{ .mode }}: leave it empty.

@@ -6,6 +6,9 @@
 say() { echo "agenticai: $*" >&2; }
 refuse() { say "$*"; exit 1; }
 
+# The first process of a container heeds SIGTERM only where it says so.
+trap 'exit 143' TERM
+
 is_primary() { [ "$POD_NAME" = "$PRIMARY" ]; }
 has_data() { [ -s "$PGDATA/PG_VERSION" ]; }
 is_standby() { [ -e "$PGDATA/standby.signal" ]; }

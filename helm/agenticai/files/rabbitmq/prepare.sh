@@ -8,6 +8,8 @@
 # NODE is this node, NODES are all of them, SEED the first; DATA is the volume, OUT a directory for what serve.sh reads. A
 # node is blank until it has served for the first time, which started.sh notes on the volume.
 set -eu
+# The first process of a container heeds SIGTERM only where it says so.
+trap 'exit 143' TERM
 
 say() { echo "agenticai: $*" >&2; }
 ctl() { node=$1; shift; rabbitmqctl --quiet --node "$node" --timeout 10 "$@"; }

@@ -3,6 +3,9 @@
 # HOST is the name of this pod, PORT and SENTINEL_PORT its ports, PEERS `host:port` of every pod's server in order, with
 # this one, SENTINELS likewise; DATA is the volume, RUN a directory in memory, and PASSWORD_FILE the password.
 
+# The first process of a container heeds SIGTERM only where it says so.
+trap 'exit 143' TERM
+
 say() { echo "agenticai: $*" >&2; }
 
 GROUP=agenticai

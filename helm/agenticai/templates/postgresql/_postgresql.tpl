@@ -32,19 +32,22 @@
 {{- .Values.postgresql.primary | default (printf "%s-0" (include "agenticai.component.name" (dict "root" . "component" "postgresql"))) }}
 {{- end }}
 
-{{/* Pods of the database, as a list in YAML. */}}
+{{/* agenticai.postgresql.pods (dict "root" $ "replicas" n): names of the pods, as a list in YAML. */}}
 {{- define "agenticai.postgresql.pods" -}}
-- {{ include "agenticai.component.name" (dict "root" . "component" "postgresql") }}-0
-{{- range $i := until (sub (int .Values.postgresql.replicaCount) 1 | int) }}
-- {{ include "agenticai.postgresql.replicaName" $ }}-{{ $i }}
+- {{ include "agenticai.component.name" (dict "root" .root "component" "postgresql") }}-0
+{{- range $i := until (sub (int .replicas) 1 | int) }}
+- {{ include "agenticai.postgresql.replicaName" $.root }}-{{ $i }}
 {{- end }}
 {{- end }}
 
-{{/* agenticai.postgresql.env $: where everything is, for the scripts. */}}
+{{/*
+agenticai.postgresql.env $: where everything is, for the scripts. All pods that there may be are named, whether they are there
+or not: another number of standbys must not restart the primary.
+*/}}
 {{- define "agenticai.postgresql.env" -}}
 {{- $domain := include "agenticai.state.domain" (dict "root" . "component" "postgresql") -}}
 {{- $peers := list -}}
-{{- range $pod := include "agenticai.postgresql.pods" . | fromYamlArray }}{{ $peers = append $peers (printf "%s.%s:5432" $pod $domain) }}{{ end -}}
+{{- range $pod := include "agenticai.postgresql.pods" (dict "root" . "replicas" 3) | fromYamlArray }}{{ $peers = append $peers (printf "%s.%s:5432" $pod $domain) }}{{ end -}}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: PRIMARY, value: {{ include "agenticai.postgresql.primary" . }}}
 - {name: PRIMARY_HOST, value: {{ include "agenticai.postgresql.primary" . }}.{{ $domain }}}
