@@ -19,6 +19,7 @@ const BY_NAME = {
   updateStrategy: api('apps.v1.StatefulSetUpdateStrategy'),
   behavior: api('autoscaling.v2.HorizontalPodAutoscalerBehavior'),
   affinity: api('core.v1.Affinity'),
+  rules: list(api('rbac.v1.PolicyRule')),
   tolerations: list(api('core.v1.Toleration')),
   topologySpreadConstraints: list(api('core.v1.TopologySpreadConstraint')),
   extraEnv: list(api('core.v1.EnvVar')),
