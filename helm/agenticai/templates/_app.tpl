@@ -20,6 +20,11 @@ empty is left to the program.
 {{- end }}
 {{- end }}
 
+{{/* Not empty for the roles that speak to models and tools, or know who would: nobody else is shown their keys. */}}
+{{- define "agenticai.app.models" -}}
+{{- if has .component (list "api" "worker") }}yes{{ end -}}
+{{- end }}
+
 {{- define "agenticai.llm.secret" -}}
 {{- .Values.secrets.llm.existingSecret | default (include "agenticai.component.name" (dict "root" . "component" "llm")) }}
 {{- end }}
@@ -39,7 +44,9 @@ env:
   {{- end }}
 envFrom:
   - configMapRef: {name: {{ include "agenticai.component.name" (dict "root" .root "component" "config") }}}
+  {{- if include "agenticai.app.models" . }}
   - secretRef: {name: {{ include "agenticai.llm.secret" .root }}}
+  {{- end }}
   {{- with .values.extraEnvFrom }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -49,6 +56,9 @@ envFrom:
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
   {{- include "agenticai.connections.volumeMounts" .root | nindent 2 }}
+  {{- if include "agenticai.app.models" . }}
+  - {name: llm, mountPath: /run/secrets/agenticai/llm, readOnly: true}
+  {{- end }}
   {{- with include "agenticai.global.volumeMounts" .root }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -62,6 +72,10 @@ volumes:
   - name: tmp
     emptyDir: {sizeLimit: 256Mi}
   {{- include "agenticai.connections.volumes" .root | nindent 2 }}
+  {{- if include "agenticai.app.models" . }}
+  - name: llm
+    secret: {secretName: {{ include "agenticai.llm.secret" .root }}, defaultMode: 0440}
+  {{- end }}
   {{- with include "agenticai.global.volumes" .root }}
   {{- . | nindent 2 }}
   {{- end }}

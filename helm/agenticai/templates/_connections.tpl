@@ -128,10 +128,6 @@ AGENTICAI_CONFIG: /etc/agenticai/config/agenticai.toml
 {{- if and (eq .Values.rabbitmq.mode "external") .Values.rabbitmq.external.caSecret }}
 {{ include "agenticai.connections.secret" (list "rabbitmq-ca" .Values.rabbitmq.external.caSecret .Values.rabbitmq.external.caKey .Values.rabbitmq.external.caKey) }}
 {{- end }}
-- name: llm
-  secret:
-    secretName: {{ include "agenticai.llm.secret" . }}
-    defaultMode: 0440
 {{- if .Values.configFile }}
 - name: config
   configMap:
@@ -163,7 +159,6 @@ AGENTICAI_CONFIG: /etc/agenticai/config/agenticai.toml
 {{- if and (eq .Values.rabbitmq.mode "external") .Values.rabbitmq.external.caSecret }}
 - {name: rabbitmq-ca, mountPath: /etc/agenticai/rabbitmq-ca, readOnly: true}
 {{- end }}
-- {name: llm, mountPath: /run/secrets/agenticai/llm, readOnly: true}
 {{- if .Values.configFile }}
 - {name: config, mountPath: /etc/agenticai/config, readOnly: true}
 {{- end }}

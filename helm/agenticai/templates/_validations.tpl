@@ -87,15 +87,26 @@ objectStore.filesystem.existingClaim is set, and objectStore.mode is database: s
 {{- end }}
 
 {{- define "agenticai.validations.secrets" -}}
+{{- if and (not .Values.secrets.generate) (not .Values.secrets.signing.existingSecret) }}
+secrets.generate is false, and nothing says where the keys that sign tokens are: name a Secret in secrets.signing.existingSecret.
+{{- end }}
 {{- if and .Values.secrets.llm.existingSecret .Values.secrets.llm.values }}
 secrets.llm.existingSecret and secrets.llm.values are both set: move the values into that Secret, or leave its name empty.
 {{- end }}
 {{- range $component := list "postgresql" "redis" "rabbitmq" }}
 {{- $auth := (index $.Values $component).auth }}
+{{- if and (not $.Values.secrets.generate) (include "agenticai.validations.ownSecret" (dict "root" $ "component" $component)) (not $auth.existingSecret) (not $auth.password) }}
+secrets.generate is false, and nothing says where the password of {{ $component }} is: name a Secret in {{ $component }}.auth.existingSecret.
+{{- end }}
 {{- if and $auth.existingSecret $auth.password }}
 {{ $component }}.auth.existingSecret and {{ $component }}.auth.password are both set: leave the password empty.
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* agenticai.validations.ownSecret (dict "root" $ "component" "redis"): not empty where the chart itself makes the server. */}}
+{{- define "agenticai.validations.ownSecret" -}}
+{{- if has (index .root.Values .component).mode (list "statefulset" "single" "sentinel" "cluster") }}yes{{ end -}}
 {{- end }}
 
 {{- define "agenticai.validations.images" -}}
