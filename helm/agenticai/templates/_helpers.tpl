@@ -65,12 +65,15 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* agenticai.metadata (dict "root" $ "component" "api" ["name" n] ["own" annotations]): an object's whole metadata. */}}
+{{/* agenticai.metadata (dict "root" $ "component" "api" ["name" n] ["own" annotations] ["labels" map]): an object's whole metadata. */}}
 {{- define "agenticai.metadata" -}}
 name: {{ .name | default (include "agenticai.component.name" .) }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "agenticai.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- include "agenticai.annotations" . }}
 {{- end }}
 
