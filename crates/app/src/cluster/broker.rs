@@ -24,35 +24,53 @@ use crate::commands::Context;
 use crate::config::{Helper, Redis};
 use crate::exit::{Failure, Result};
 
-/// The broker of a process. It begins to connect and does not wait for it.
-pub fn broker(context: &Context, role: Role) -> Result<Arc<ClusterBroker>> {
+/// Which servers the broker of a process has. A mistake in the settings is a [`crate::exit::Exit::Usage`].
+pub fn config(context: &Context, role: Role) -> Result<BrokerConfig> {
     let settings = &context.loaded.settings;
     let secrets = Secrets::new(settings.secrets_dir.clone());
-    let url = |helper: &Helper, section: &str| {
-        let Some(url) = &helper.url else { return Ok(None) };
-        secrets.resolve(url).map(Some).map_err(|error| Failure::usage(format!("{section}.url: {error}")))
+    let resolve = |url: &Option<String>, setting: &str| {
+        let url = url.as_ref().map(|url| secrets.resolve(url)).transpose();
+        url.map_err(|error| Failure::usage(format!("{setting}: {error}")))
     };
-    let rabbitmq = url(&settings.rabbitmq, "rabbitmq")?.map(|url| RabbitMqConfig {
-        urls: url.split(',').map(|url| url.trim().to_owned()).collect(),
+    let wrong = |section: &'static str| move |error| Failure::usage(format!("[{section}]: {error}"));
+    let rabbitmq = resolve(&settings.rabbitmq.url, "rabbitmq.url")?.map(|urls| RabbitMqConfig {
+        urls: addresses(&urls),
+        password_file: settings.rabbitmq.password_file.clone(),
         tls: tls(&settings.rabbitmq),
     });
-    let redis = url(&settings.redis.server, "redis")?
-        .map(|url| RedisConfig { servers: servers(&settings.redis, &url), tls: tls(&settings.redis.server) });
+    rabbitmq.as_ref().map_or(Ok(()), RabbitMqConfig::check).map_err(wrong("rabbitmq"))?;
+    if settings.redis.sentinel_password_file.is_some() && settings.redis.sentinel_group.is_none() {
+        return Err(Failure::usage(
+            "redis.sentinel_password_file is of no use without redis.sentinel_group: name the group that Sentinel \
+             watches, or write redis.password_file for Redis itself",
+        ));
+    }
+    let master = resolve(&settings.redis.sentinel_master, "redis.sentinel_master")?;
+    let redis = resolve(&settings.redis.server.url, "redis.url")?.map(|urls| RedisConfig {
+        servers: servers(&settings.redis, addresses(&urls), master),
+        password_file: settings.redis.server.password_file.clone(),
+        tls: tls(&settings.redis.server),
+    });
+    redis.as_ref().map_or(Ok(()), RedisConfig::check).map_err(wrong("redis"))?;
     let database = options(context, Purpose::Role(role))?;
     // A pooler passes no notifications on.
     let direct = !database.unnamed_statements;
     let postgres = direct.then(|| Arc::new(Database(database)) as Arc<dyn PostgresConnector>);
-    Ok(Arc::new(ClusterBroker::start(BrokerConfig { rabbitmq, redis, postgres, ..BrokerConfig::default() })))
+    Ok(BrokerConfig { rabbitmq, redis, postgres, ..BrokerConfig::default() })
+}
+
+fn addresses(urls: &str) -> Vec<String> {
+    urls.split(',').map(|url| url.trim().to_owned()).collect()
 }
 
 /// One server, the sentinels of a group, or the nodes of a cluster.
-fn servers(redis: &Redis, urls: &str) -> RedisServers {
-    let mut urls: Vec<String> = urls.split(',').map(|url| url.trim().to_owned()).collect();
+fn servers(redis: &Redis, mut urls: Vec<String>, master: Option<String>) -> RedisServers {
     match &redis.sentinel_group {
         Some(group) => RedisServers::Sentinel {
             sentinels: urls,
+            password_file: redis.sentinel_password_file.clone(),
             group: group.clone(),
-            master: redis.sentinel_master.clone().unwrap_or_else(|| "redis://master".to_owned()),
+            master: master.unwrap_or_else(|| "redis://master".to_owned()),
         },
         None if urls.len() == 1 => RedisServers::Single { url: urls.remove(0) },
         None => RedisServers::Cluster { urls },

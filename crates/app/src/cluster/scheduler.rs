@@ -9,13 +9,13 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use agenticai_broker::Broker;
+use agenticai_broker::{Broker, ClusterBroker};
 use agenticai_server::Backlog;
 use agenticai_store::Store;
 use agenticai_store::postgres::{Housekept, PostgresStore};
 
 use super::Role;
-use super::broker::{BrokerMetrics, broker};
+use super::broker::{self, BrokerMetrics};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
@@ -36,12 +36,13 @@ const JOBS: [(&str, Job); 3] = [
 /// Runs the jobs until somebody says stop.
 pub async fn run(context: &Context) -> Result {
     let process = Process::begin(context, Role::Scheduler)?;
+    let broker = broker::config(context, Role::Scheduler)?;
     let Some(postgres) = wait_for_store(context, Role::Scheduler, &process.standing, &process.stop).await?
     else {
         return Ok(Exit::Ok);
     };
     let store: Arc<dyn Store> = Arc::new(postgres.clone());
-    let broker = broker(context, Role::Scheduler)?;
+    let broker = Arc::new(ClusterBroker::start(broker));
     let mut registry = Registry::default();
     let backlog = Backlog::register(&mut registry);
     registry.register_collector(Box::new(PoolMetrics(postgres.clone())));

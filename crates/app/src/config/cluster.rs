@@ -40,6 +40,8 @@ pub struct Database {
 pub struct Helper {
     /// Where it is; absent: it is not used.
     pub url: Option<String>,
+    /// A file with the password, read for every connection.
+    pub password_file: Option<PathBuf>,
     /// Certificate authorities in PEM.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate in PEM.
@@ -57,6 +59,8 @@ pub struct Redis {
     pub sentinel_group: Option<String>,
     /// How the master is spoken to that Sentinel names.
     pub sentinel_master: Option<String>,
+    /// A file with the sentinels' own password, read for every connection.
+    pub sentinel_password_file: Option<PathBuf>,
 }
 
 /// `[cluster]`
@@ -108,8 +112,9 @@ impl Helper {
     /// Reads a section.
     pub fn read(reader: &mut Reader<'_>, section: &str) -> Self {
         let mut file = |key: &str| reader.text(&format!("{section}.{key}")).map(PathBuf::from);
+        let password_file = file("password_file");
         let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
-        Self { url: reader.address(&format!("{section}.url")), ca_file, cert_file, key_file }
+        Self { url: reader.address(&format!("{section}.url")), password_file, ca_file, cert_file, key_file }
     }
 }
 
@@ -120,6 +125,7 @@ impl Redis {
             server: Helper::read(reader, "redis"),
             sentinel_group: reader.text("redis.sentinel_group"),
             sentinel_master: reader.address("redis.sentinel_master"),
+            sentinel_password_file: reader.text("redis.sentinel_password_file").map(PathBuf::from),
         }
     }
 }

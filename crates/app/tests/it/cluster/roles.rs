@@ -61,6 +61,37 @@ async fn a_role_gives_up_after_its_time() {
     assert_eq!(code, 2, "{log}");
 }
 
+/// A start does not wait for the database to say what no database would mend.
+#[tokio::test]
+async fn a_mistake_about_passwords_ends_a_role_at_once() {
+    let cluster = Cluster::empty().await;
+    let file = cluster.home.file("password", "planted\n");
+    let missing = cluster.home.dir().join("missing").display().to_string();
+    let mistakes: [(&[(&str, &str)], &str); 4] = [
+        (
+            &[("RABBITMQ_URL", "amqp://a:planted@mq"), ("AGENTICAI_RABBITMQ_PASSWORD_FILE", &file)],
+            "[rabbitmq]: there is a password in the address of RabbitMQ and in the file",
+        ),
+        (
+            &[("RABBITMQ_URL", "amqp://a@mq"), ("AGENTICAI_RABBITMQ_PASSWORD_FILE", &missing)],
+            "[rabbitmq]: the password file",
+        ),
+        (
+            &[("REDIS_URL", "redis://a:planted@cache"), ("AGENTICAI_REDIS_PASSWORD_FILE", &file)],
+            "[redis]: there is a password in the address of Redis and in the file",
+        ),
+        (
+            &[("REDIS_URL", "redis://cache"), ("AGENTICAI_REDIS_SENTINEL_PASSWORD_FILE", &file)],
+            "redis.sentinel_group",
+        ),
+    ];
+    for (role, (settings, part)) in ["api", "worker", "scheduler", "worker"].into_iter().zip(mistakes) {
+        let (code, log) = cluster.start(&[role], settings).end();
+        assert_eq!(code, 2, "{log}");
+        assert!(log.contains(part) && !log.contains("planted"), "{log}");
+    }
+}
+
 #[tokio::test]
 async fn the_public_port_tells_nothing_but_whether_it_is_ready() {
     let cluster = Cluster::bootstrapped().await;
