@@ -53,9 +53,6 @@ const QUEUE_HINTS: i64 = 256;
 const QUEUE_LETTERS: i64 = 10_000;
 const LETTERS: usize = 256;
 
-/// Seconds after which both sides give a silent connection up.
-const HEARTBEAT: u16 = 10;
-
 /// The longest string that AMQP has a place for in names.
 const NAME: usize = 255;
 
@@ -63,15 +60,23 @@ const NAME: usize = 255;
 const GUEST: &str = "guest";
 
 /// How RabbitMQ is reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RabbitMqConfig {
     /// `amqp://user:password@host:port/vhost` or `amqps://…`; of several, for the nodes of one cluster, the first that
     /// answers is used. Reserved characters are written as `%` and two digits.
     pub urls: Vec<String>,
     /// The password, where the addresses hold none. Read for each connection.
     pub password_file: Option<PathBuf>,
+    /// Seconds after which both sides give a silent connection up.
+    pub heartbeat_seconds: u16,
     /// For `amqps`.
     pub tls: TlsFiles,
+}
+
+impl Default for RabbitMqConfig {
+    fn default() -> Self {
+        Self { urls: Vec::new(), password_file: None, heartbeat_seconds: 10, tls: TlsFiles::default() }
+    }
 }
 
 impl RabbitMqConfig {
@@ -143,7 +148,9 @@ impl RabbitMqLink {
         let address = Address::parse(url)?;
         let password = self.config.password(&address)?;
         let mut args = OpenConnectionArguments::new(&address.host, address.port, &address.user, &password);
-        args.virtual_host(&address.vhost).heartbeat(HEARTBEAT).connection_name("agenticai");
+        args.virtual_host(&address.vhost)
+            .heartbeat(self.config.heartbeat_seconds)
+            .connection_name("agenticai");
         if address.tls {
             let connector = TlsConnector::from(Arc::new(self.config.tls.client()?));
             args.tls_adaptor(TlsAdaptor::new(connector, address.host));

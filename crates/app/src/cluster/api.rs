@@ -36,7 +36,8 @@ pub async fn run(context: &Context) -> Result {
     });
     let (port, listener) = bind(settings.server.port, "--port")?;
     process.standing.works(store, state.registry.clone(), state.backlog.clone());
-    let public = Serving::start(listener, agenticai_server::public_router(state, process.standing.clone()));
+    let public = agenticai_server::public_router(state, process.standing.clone());
+    let public = Serving::start(listener, public, settings.cluster.close_timeout);
     tracing::info!(port, "the API is served");
     process.stop.cancelled().await;
     process.retire().await;

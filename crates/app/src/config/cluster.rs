@@ -50,6 +50,15 @@ pub struct Helper {
     pub key_file: Option<PathBuf>,
 }
 
+/// `[rabbitmq]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RabbitMq {
+    /// Addresses and files.
+    pub server: Helper,
+    /// Seconds after which a silent connection is given up.
+    pub heartbeat_seconds: u16,
+}
+
 /// `[redis]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
@@ -72,6 +81,14 @@ pub struct Cluster {
     pub startup_timeout: Duration,
     /// Pause between saying "not ready" and stopping; absent: what fits the platform.
     pub pre_stop: Option<Duration>,
+    /// How long connections may take to end at a stop.
+    pub close_timeout: Duration,
+    /// How long the database may take to say that it is there.
+    pub health_timeout: Duration,
+    /// Bound on the pause between two tries to connect to RabbitMQ, Redis and the database's notifications.
+    pub max_reconnect: Duration,
+    /// Days that tasks of a new tenant are kept after their end.
+    pub retention_days: u32,
 }
 
 /// `[scheduler]`
@@ -79,6 +96,10 @@ pub struct Cluster {
 pub struct Scheduler {
     /// How long a task may stand still before it counts as stuck.
     pub stuck_after: Duration,
+    /// How often stuck tasks are looked for.
+    pub stuck_check: Duration,
+    /// How often what is past its retention is removed.
+    pub retention_check: Duration,
 }
 
 const DAY: u64 = 86_400;
@@ -88,7 +109,7 @@ impl Database {
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let mut size = |purpose: &str| {
             let path = format!("database.{purpose}_connections");
-            usize::try_from(reader.number(&path, 1..=1000)).unwrap_or(1)
+            reader.whole(&path, 1..=1000)
         };
         let connections = [size("create"), size("append"), size("write"), size("read")];
         Self {
@@ -118,6 +139,16 @@ impl Helper {
     }
 }
 
+impl RabbitMq {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            server: Helper::read(reader, "rabbitmq"),
+            heartbeat_seconds: reader.whole("rabbitmq.heartbeat_seconds", 1..=3600),
+        }
+    }
+}
+
 impl Redis {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
@@ -133,18 +164,25 @@ impl Redis {
 impl Scheduler {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        Self { stuck_after: reader.seconds("scheduler.stuck_after_seconds", 1..=30 * DAY) }
+        Self {
+            stuck_after: reader.seconds("scheduler.stuck_after_seconds", 1..=30 * DAY),
+            stuck_check: reader.seconds("scheduler.stuck_check_seconds", 1..=DAY),
+            retention_check: reader.seconds("scheduler.retention_check_seconds", 1..=DAY),
+        }
     }
 }
 
 impl Cluster {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let port = reader.number("cluster.admin_port", 0..=u64::from(u16::MAX));
         Self {
-            admin_port: u16::try_from(port).unwrap_or_default(),
+            admin_port: reader.whole("cluster.admin_port", 0..=u64::from(u16::MAX)),
             startup_timeout: reader.seconds("cluster.startup_timeout_seconds", 0..=DAY),
             pre_stop: reader.optional_seconds("cluster.pre_stop_seconds", 0..=3600),
+            close_timeout: reader.seconds("cluster.close_timeout_seconds", 0..=300),
+            health_timeout: reader.seconds("cluster.health_timeout_seconds", 1..=60),
+            max_reconnect: reader.seconds("cluster.max_reconnect_seconds", 1..=300),
+            retention_days: reader.whole("cluster.retention_days", 1..=36_500),
         }
     }
 }

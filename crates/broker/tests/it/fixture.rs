@@ -78,12 +78,7 @@ impl Two {
 
     /// Does not wait for the servers.
     pub fn begin(config: BrokerConfig) -> Self {
-        let again = BrokerConfig {
-            namespace: config.namespace.clone(),
-            rabbitmq: config.rabbitmq.clone(),
-            redis: config.redis.clone(),
-            postgres: config.postgres.clone(),
-        };
+        let again = config.clone();
         Self { one: Arc::new(ClusterBroker::start(config)), two: Arc::new(ClusterBroker::start(again)) }
     }
 
