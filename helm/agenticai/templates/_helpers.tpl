@@ -21,6 +21,15 @@
 {{- printf "%s-%s" (include "agenticai.fullname" .root) .component }}
 {{- end }}
 
+{{/*
+agenticai.clusterwide.name $: the beginning of the names of objects that belong to no namespace. Two releases of one name in
+two namespaces must not fight over them.
+*/}}
+{{- define "agenticai.clusterwide.name" -}}
+{{- $name := include "agenticai.fullname" . -}}
+{{- if eq $name .Release.Namespace }}{{ $name }}{{ else }}{{ printf "%s-%s" .Release.Namespace $name }}{{ end -}}
+{{- end }}
+
 {{- define "agenticai.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
