@@ -91,3 +91,65 @@ cargo_deny() {
     fi
     echo "$built"
 }
+
+# helm_tools: prints the directory that holds `helm` (4), `helm3` and `kubectl`. They come in npm packages, each with an
+# archive of executables, for amd64 alone.
+helm_tools() {
+    local tools=$cache/helm-tools layers=$cache/npm-helm-tools/node_modules/@aws-cdk
+    # The packages are parts of a larger kit, which they name as a peer and which is not needed for their archives.
+    npm_config_legacy_peer_deps=true npm_packages e2e/helm-tools >&2 || return
+    if ! cmp -s e2e/helm-tools/package-lock.json "$tools/installed.json"; then
+        say "helm, helm3 and kubectl into $tools" >&2
+        rm -rf "$tools"
+        python3 - "$tools" "$layers" <<'EOF' || return
+import os, shutil, sys, zipfile
+tools, layers = sys.argv[1:]
+os.makedirs(tools)
+for layer, member, name in [
+    ("v36", "helm/helm", "helm"), ("v36", "kubectl/kubectl", "kubectl"), ("v32", "helm/helm", "helm3"),
+]:
+    with zipfile.ZipFile(f"{layers}/lambda-layer-kubectl-{layer}/lib/layer.zip") as archive:
+        with archive.open(member) as source, open(f"{tools}/{name}", "wb") as target:
+            shutil.copyfileobj(source, target)
+    os.chmod(f"{tools}/{name}", 0o755)
+EOF
+        cp e2e/helm-tools/package-lock.json "$tools/installed.json"
+    fi
+    echo "$tools"
+}
+
+# newer_servers: prints a directory that holds, as under `/`, RabbitMQ 4, Valkey 9 and PostgreSQL 18 with all libraries that
+# they need: Debian's next release, unpacked and not installed. Programs of it are run by chroot.
+newer_servers() {
+    local dir=$cache/debian-forky archive
+    local packages='rabbitmq-server valkey-server valkey-sentinel valkey-tools postgresql-18 dash coreutils sed grep mawk hostname'
+    if [ "$(cat "$dir/installed.txt" 2>/dev/null)" != "$packages" ]; then
+        need apt-get apt && need dpkg-deb dpkg || return
+        say "RabbitMQ 4, Valkey 9 and PostgreSQL 18 of Debian's next release into $dir" >&2
+        rm -rf "$dir" && mkdir -p "$dir"/{lists,archives}/partial "$dir/root" || return
+        echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian forky main' >"$dir/sources.list"
+        # Its own state from beginning to end: the system's packages are neither looked at nor touched.
+        : >"$dir/status"
+        cat >"$dir/apt.conf" <<APT
+Dir::Etc::SourceList "$dir/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State::Lists "$dir/lists";
+Dir::State::Status "$dir/status";
+Dir::Cache::Archives "$dir/archives";
+Dir::Cache::PkgCache "";
+Dir::Cache::SrcPkgCache "";
+Acquire::Languages "none";
+APT::Sandbox::User "$(id -un)";
+Debug::NoLocking "1";
+APT
+        # shellcheck disable=SC2086 # a list of names
+        APT_CONFIG=$dir/apt.conf apt-get --quiet=2 update >&2 </dev/null &&
+            APT_CONFIG=$dir/apt.conf apt-get --quiet=2 install -y --no-install-recommends --download-only $packages >&2 </dev/null || return
+        for archive in "$dir"/archives/*.deb; do dpkg-deb -x "$archive" "$dir/root" || return; done
+        # What installing it would have chosen.
+        ln -s mawk "$dir/root/usr/bin/awk"
+        rm -rf "$dir/lists" "$dir/archives"
+        echo "$packages" >"$dir/installed.txt"
+    fi
+    echo "$dir/root"
+}
