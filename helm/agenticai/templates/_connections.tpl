@@ -17,12 +17,27 @@ so that they may be rotated without a restart. Whoever makes a server (statefuls
 {{- $port := ternary $pg.external.port 5432 (eq $pg.mode "external") | int -}}
 {{- range splitList "," .host }}{{ $hosts = append $hosts (printf "%s:%d" (trim .) $port) }}{{ end -}}
 {{- $options := list -}}
+{{- $ca := include "agenticai.postgresql.ca" .root | fromYaml -}}
+{{- if eq $pg.mode "cnpg" }}{{ $options = append $options "sslmode=verify-full" }}{{ end -}}
+{{- if eq $pg.mode "external" }}{{ $options = append $options (printf "sslmode=%s" $pg.external.sslMode) }}{{ end -}}
+{{- if $ca.secret }}{{ $options = append $options (printf "sslrootcert=/etc/agenticai/postgresql-ca/%s" $ca.key) }}{{ end -}}
 {{- if eq $pg.mode "external" -}}
-{{- $options = append $options (printf "sslmode=%s" $pg.external.sslMode) -}}
-{{- if $pg.external.caSecret }}{{ $options = append $options (printf "sslrootcert=/etc/agenticai/postgresql-ca/%s" $pg.external.caKey) }}{{ end -}}
 {{- if $pg.external.targetSessionAttrs }}{{ $options = append $options (printf "target_session_attrs=%s" $pg.external.targetSessionAttrs) }}{{ end -}}
 {{- end -}}
 postgres://{{ $pg.username | urlquery }}@{{ join "," $hosts }}/{{ $pg.database | urlquery }}{{ with $options }}?{{ join "&" . }}{{ end }}
+{{- end }}
+
+{{/* agenticai.postgresql.ca $: the secret with the authority of the server's certificate, if it is not a public one. */}}
+{{- define "agenticai.postgresql.ca" -}}
+{{- if eq .Values.postgresql.mode "cnpg" -}}
+secret: {{ include "agenticai.component.name" (dict "root" . "component" "postgresql") }}-ca
+key: ca.crt
+{{- else if eq .Values.postgresql.mode "external" -}}
+secret: {{ .Values.postgresql.external.caSecret | quote }}
+key: {{ .Values.postgresql.external.caKey | quote }}
+{{- else -}}
+secret: ""
+{{- end -}}
 {{- end }}
 
 {{/* agenticai.postgresql.secret $: where the password of the program's user is. */}}
@@ -79,6 +94,7 @@ AGENTICAI_REDIS_PASSWORD_FILE: /run/secrets/agenticai/redis/password
 {{- end }}
 {{- if eq .Values.redis.mode "sentinel" }}
 AGENTICAI_REDIS_SENTINEL_GROUP: agenticai
+AGENTICAI_REDIS_SENTINEL_PASSWORD_FILE: /run/secrets/agenticai/redis/password
 {{- else if and (eq .Values.redis.mode "external") .Values.redis.external.sentinelGroup }}
 AGENTICAI_REDIS_SENTINEL_GROUP: {{ .Values.redis.external.sentinelGroup | quote }}
 {{- end }}
@@ -113,8 +129,9 @@ AGENTICAI_CONFIG: /etc/agenticai/config/agenticai.toml
 {{/* agenticai.connections.volumes $: the files that those settings name. */}}
 {{- define "agenticai.connections.volumes" -}}
 {{ include "agenticai.connections.secret" (list "postgresql-password" (include "agenticai.postgresql.secret" .) .Values.postgresql.auth.passwordKey "password") }}
-{{- if and (eq .Values.postgresql.mode "external") .Values.postgresql.external.caSecret }}
-{{ include "agenticai.connections.secret" (list "postgresql-ca" .Values.postgresql.external.caSecret .Values.postgresql.external.caKey .Values.postgresql.external.caKey) }}
+{{- $ca := include "agenticai.postgresql.ca" . | fromYaml }}
+{{- if $ca.secret }}
+{{ include "agenticai.connections.secret" (list "postgresql-ca" $ca.secret $ca.key $ca.key) }}
 {{- end }}
 {{- if include "agenticai.redis.authenticated" . }}
 {{ include "agenticai.connections.secret" (list "redis-password" (include "agenticai.secretName" (dict "root" . "component" "redis" "auth" .Values.redis.auth)) .Values.redis.auth.passwordKey "password") }}
@@ -144,7 +161,7 @@ AGENTICAI_CONFIG: /etc/agenticai/config/agenticai.toml
 {{/* agenticai.connections.volumeMounts $: where those settings look for them. */}}
 {{- define "agenticai.connections.volumeMounts" -}}
 - {name: postgresql-password, mountPath: /run/secrets/agenticai/postgresql, readOnly: true}
-{{- if and (eq .Values.postgresql.mode "external") .Values.postgresql.external.caSecret }}
+{{- if (include "agenticai.postgresql.ca" . | fromYaml).secret }}
 - {name: postgresql-ca, mountPath: /etc/agenticai/postgresql-ca, readOnly: true}
 {{- end }}
 {{- if include "agenticai.redis.authenticated" . }}

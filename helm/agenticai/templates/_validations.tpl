@@ -5,7 +5,7 @@ told at once. One `define` for each subject; a subject's lines are empty where a
 
 {{- define "agenticai.validations" -}}
 {{- $wrong := list -}}
-{{- range $subject := list "connections" "scaling" "storage" "secrets" "images" -}}
+{{- range $subject := list "connections" "scaling" "storage" "state" "secrets" "images" "edge" "observability" -}}
 {{- range $line := include (printf "agenticai.validations.%s" $subject) $ | splitList "\n" -}}
 {{- if trim $line }}{{ $wrong = append $wrong (trim $line) }}{{ end -}}
 {{- end -}}
@@ -83,6 +83,55 @@ worker.autoscaling.external.enabled belongs to owner=hpa, and owner is keda: swi
 {{- define "agenticai.validations.storage" -}}
 {{- if and (eq .Values.objectStore.mode "database") .Values.objectStore.filesystem.existingClaim }}
 objectStore.filesystem.existingClaim is set, and objectStore.mode is database: set objectStore.mode=filesystem to use it.
+{{- end }}
+{{- end }}
+
+{{- define "agenticai.validations.state" -}}
+{{- range $name, $value := .Values.postgresql.settings }}
+{{- if and (has $name (list "synchronous_commit" "fsync" "full_page_writes")) (has (lower (toString $value)) (list "off" "false" "no" "0")) }}
+postgresql.settings.{{ $name }} is {{ $value }}: the server would confirm what it may lose, and the program refuses that. Leave the setting out.
+{{- end }}
+{{- if has $name (list "listen_addresses" "port" "unix_socket_directories" "hba_file" "config_file" "data_directory" "password_encryption" "wal_level" "hot_standby" "max_wal_senders" "max_replication_slots" "primary_conninfo" "primary_slot_name" "restore_command") }}
+postgresql.settings.{{ $name }} is set by the chart itself: leave it out.
+{{- end }}
+{{- end }}
+{{- with .Values.postgresql }}
+{{- if and (eq .mode "statefulset") (gt (int .replicaCount) 3) }}
+postgresql.replicaCount is {{ .replicaCount }}: postgresql.mode=statefulset makes three servers at most. Choose postgresql.mode=cnpg for more.
+{{- end }}
+{{- $pods := include "agenticai.postgresql.pods" (dict "root" $ "replicas" .replicaCount) | fromYamlArray }}
+{{- if and (eq .mode "statefulset") .primary (not (has .primary $pods)) }}
+postgresql.primary names {{ .primary }}, which is none of the pods: {{ join ", " $pods }}.
+{{- end }}
+{{- if and (ne .mode "statefulset") .primary }}
+postgresql.primary belongs to postgresql.mode=statefulset, and the mode is {{ .mode }}: leave it empty.
+{{- end }}
+{{- if and (eq .mode "cnpg") .auth.password }}
+postgresql.auth.password is set, and postgresql.mode is cnpg: the operator makes the password. To give your own, name a Secret with the keys username and password in postgresql.auth.existingSecret.
+{{- end }}
+{{- if and (eq .mode "cnpg") (ge (int .cnpg.synchronousReplicas) (int .cnpg.instances)) }}
+postgresql.cnpg.synchronousReplicas ({{ .cnpg.synchronousReplicas }}) must be less than postgresql.cnpg.instances ({{ .cnpg.instances }}): no commit could ever be confirmed.
+{{- end }}
+{{- end }}
+{{- with .Values.rabbitmq }}
+{{- if and (eq .mode "statefulset") (le (int .terminationGracePeriodSeconds) (add (int .quorumWaitSeconds) 30 | int)) }}
+rabbitmq.terminationGracePeriodSeconds ({{ .terminationGracePeriodSeconds }}) must be more than rabbitmq.quorumWaitSeconds ({{ .quorumWaitSeconds }}) and 30 s: raise it, or lower that.
+{{- end }}
+{{- if and (eq .mode "statefulset") (eq (mod (int .replicaCount) 2) 0) }}
+rabbitmq.replicaCount is {{ .replicaCount }}: half of an even number is no majority. Choose 1, 3 or 5.
+{{- end }}
+{{- if and (has .mode (list "statefulset")) (not (dig "limits" "memory" "" .resources)) }}
+rabbitmq.resources.limits.memory is empty, and RabbitMQ's watermark is a share of it: set it.
+{{- end }}
+{{- if and (eq .mode "operator") .auth.password }}
+rabbitmq.auth.password is set, and rabbitmq.mode is operator: the operator makes the password. Leave it empty.
+{{- end }}
+{{- if and (eq .mode "operator") .auth.existingSecret }}
+rabbitmq.auth.existingSecret is set, and rabbitmq.mode is operator: the operator makes the user's Secret itself. Leave it empty.
+{{- end }}
+{{- end }}
+{{- if and .Values.chromadb.enabled (ne (int .Values.chromadb.replicaCount) 1) }}
+chromadb.replicaCount is {{ .Values.chromadb.replicaCount }}: Chroma has one node, and several would each hold a part of the vectors. Set it to 1.
 {{- end }}
 {{- end }}
 
