@@ -22,7 +22,8 @@ registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 
 rustc --print target-libdir --target "$target" | xargs test -d || rustup target add "$target"
 export CARGO_INCREMENTAL=0
-export RUSTFLAGS="--remap-path-prefix=$registry=/cargo --remap-path-prefix=$PWD=/agenticai --remap-path-prefix=$(rustc --print sysroot)=/rustc"
+RUSTFLAGS="--remap-path-prefix=$registry=/cargo --remap-path-prefix=$PWD=/agenticai --remap-path-prefix=$(rustc --print sysroot)=/rustc"
+export RUSTFLAGS
 export "CFLAGS_${target//-/_}=-ffile-prefix-map=$registry=/cargo -ffile-prefix-map=$PWD=/agenticai"
 cargo auditable zigbuild --profile "$profile" --locked --package agenticai --target "$target"
 

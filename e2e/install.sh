@@ -94,12 +94,12 @@ cargo_deny() {
 
 # image_tools: what builds the image (docker/build.sh), in PATH from then on.
 image_tools() {
-    venv image docker/requirements.txt || return
+    venv zig docker/requirements.txt || return
     if [ ! -x "$cache/tools/bin/cargo-auditable" ]; then
         say "cargo-auditable 0.7.7 into $cache/tools, built from source"
         cargo install --quiet --locked --root "$cache/tools" cargo-auditable@0.7.7 || return
     fi
-    export PATH=$cache/venv-image/bin:$cache/tools/bin:$PATH
+    export PATH=$cache/venv-zig/bin:$cache/tools/bin:$PATH
 }
 
 # containers: what builds and runs images.
