@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="agenticai" \
     org.opencontainers.image.created="${CREATED}"
 COPY --from=build /image/${TARGETARCH}/root/ /
 # What `up` needs; the roles of a cluster write to no file.
-COPY --from=build --chown=65532:65532 /image/${TARGETARCH}/data/ /var/lib/agenticai/
+COPY --from=build --chown=65532:65532 /image/${TARGETARCH}/data/ /var/lib/
 ENV AGENTICAI_DATA_DIR=/var/lib/agenticai
 USER 65532:65532
 EXPOSE 8000 9090

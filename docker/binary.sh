@@ -2,7 +2,7 @@
 # Builds what the image holds, for one architecture: the static binary, the certificates of the public authorities, and
 # an empty data directory.
 #
-#   docker/binary.sh amd64|arm64 DIR    fills DIR/root, the image's root, and DIR/data
+#   docker/binary.sh amd64|arm64 DIR    fills DIR/root, which becomes the image's root, and DIR/data, which becomes its /var/lib
 #
 # Needs Rust, and in PATH what docker/requirements.txt lists and cargo-auditable, which writes the list of crates into the
 # binary. AGENTICAI_PROFILE names a profile of Cargo.toml other than `dist`.
@@ -27,8 +27,8 @@ export RUSTFLAGS
 export "CFLAGS_${target//-/_}=-ffile-prefix-map=$registry=/cargo -ffile-prefix-map=$PWD=/agenticai"
 cargo auditable zigbuild --profile "$profile" --locked --package agenticai --target "$target"
 
-mkdir -p "$dir/root/etc/ssl/certs" "$dir/data"
+mkdir -p "$dir/root/etc/ssl/certs" "$dir/root/var/lib" "$dir/data/agenticai"
 install -m 755 "${CARGO_TARGET_DIR:-target}/$target/$profile/agenticai" "$dir/root/agenticai"
 install -m 644 "$(python3 -m certifi)" "$dir/root/etc/ssl/certs/ca-certificates.crt"
-chmod 755 "$dir/root" "$dir/root/etc" "$dir/root/etc/ssl" "$dir/root/etc/ssl/certs"
-chmod 700 "$dir/data"
+find "$dir/root" -type d -exec chmod 755 {} +
+chmod 700 "$dir/data/agenticai"
