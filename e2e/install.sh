@@ -91,3 +91,29 @@ cargo_deny() {
     fi
     echo "$built"
 }
+
+# helm_tools: prints the directory that holds `helm` (4), `helm3` and `kubectl`. They come in npm packages, each with an
+# archive of executables, for amd64 alone.
+helm_tools() {
+    local tools=$cache/helm-tools layers=$cache/npm-helm-tools/node_modules/@aws-cdk
+    # The packages are parts of a larger kit, which they name as a peer and which is not needed for their archives.
+    npm_config_legacy_peer_deps=true npm_packages e2e/helm-tools >&2 || return
+    if ! cmp -s e2e/helm-tools/package-lock.json "$tools/installed.json"; then
+        say "helm, helm3 and kubectl into $tools" >&2
+        rm -rf "$tools"
+        python3 - "$tools" "$layers" <<'EOF' || return
+import os, shutil, sys, zipfile
+tools, layers = sys.argv[1:]
+os.makedirs(tools)
+for layer, member, name in [
+    ("v36", "helm/helm", "helm"), ("v36", "kubectl/kubectl", "kubectl"), ("v32", "helm/helm", "helm3"),
+]:
+    with zipfile.ZipFile(f"{layers}/lambda-layer-kubectl-{layer}/lib/layer.zip") as archive:
+        with archive.open(member) as source, open(f"{tools}/{name}", "wb") as target:
+            shutil.copyfileobj(source, target)
+    os.chmod(f"{tools}/{name}", 0o755)
+EOF
+        cp e2e/helm-tools/package-lock.json "$tools/installed.json"
+    fi
+    echo "$tools"
+}

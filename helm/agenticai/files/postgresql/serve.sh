@@ -1,0 +1,23 @@
+#!/bin/sh
+# Runs the server. The primary is who PRIMARY names: a standby that is named so becomes one here, by ending its recovery
+# with what it has received, on a timeline of its own.
+set -eu
+# shellcheck source=/dev/null
+. "$(dirname "$0")/common.sh"
+
+set -- postgres -D "$PGDATA" -c "config_file=$CONFIG/postgresql.conf" -c "hba_file=$CONFIG/pg_hba.conf" -c "port=$PORT"
+if is_primary; then
+    if is_standby; then
+        say "$POD_NAME was a standby and becomes the primary"
+        touch "$PGDATA/recovery.signal"
+        rm "$PGDATA/standby.signal"
+    fi
+    # Only read while recovery.signal is there: there is no archive, what counts is on this volume.
+    set -- "$@" -c restore_command=false
+else
+    write_passfile
+    # The primary may be another one since the copy was made, or away for now: without its slot the standby waits.
+    make_slot || say "the primary $PRIMARY_HOST:$PRIMARY_PORT does not answer: serving what is here, and trying again"
+    set -- "$@" -c "primary_conninfo=$(conninfo)" -c "primary_slot_name=$(slot)"
+fi
+exec "$@"
