@@ -132,3 +132,39 @@ EOF
     fi
     echo "$tools"
 }
+
+# newer_servers: prints a directory that holds, as under `/`, RabbitMQ 4, Valkey 9 and PostgreSQL 18 with all libraries that
+# they need: Debian's next release, unpacked and not installed. Programs of it are run by chroot.
+newer_servers() {
+    local dir=$cache/debian-forky archive
+    local packages='rabbitmq-server valkey-server valkey-sentinel valkey-tools postgresql-18 dash coreutils sed grep mawk hostname'
+    if [ "$(cat "$dir/installed.txt" 2>/dev/null)" != "$packages" ]; then
+        need apt-get apt && need dpkg-deb dpkg || return
+        say "RabbitMQ 4, Valkey 9 and PostgreSQL 18 of Debian's next release into $dir" >&2
+        rm -rf "$dir" && mkdir -p "$dir"/{lists,archives}/partial "$dir/root" || return
+        echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian forky main' >"$dir/sources.list"
+        # Its own state from beginning to end: the system's packages are neither looked at nor touched.
+        : >"$dir/status"
+        cat >"$dir/apt.conf" <<APT
+Dir::Etc::SourceList "$dir/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State::Lists "$dir/lists";
+Dir::State::Status "$dir/status";
+Dir::Cache::Archives "$dir/archives";
+Dir::Cache::PkgCache "";
+Dir::Cache::SrcPkgCache "";
+Acquire::Languages "none";
+APT::Sandbox::User "$(id -un)";
+Debug::NoLocking "1";
+APT
+        # shellcheck disable=SC2086 # a list of names
+        APT_CONFIG=$dir/apt.conf apt-get --quiet=2 update >&2 </dev/null &&
+            APT_CONFIG=$dir/apt.conf apt-get --quiet=2 install -y --no-install-recommends --download-only $packages >&2 </dev/null || return
+        for archive in "$dir"/archives/*.deb; do dpkg-deb -x "$archive" "$dir/root" || return; done
+        # What installing it would have chosen.
+        ln -s mawk "$dir/root/usr/bin/awk"
+        rm -rf "$dir/lists" "$dir/archives"
+        echo "$packages" >"$dir/installed.txt"
+    fi
+    echo "$dir/root"
+}

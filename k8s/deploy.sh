@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Deploys agenticai into a Kubernetes cluster from the manifests beside this script. May be run as often as one likes: what is
 # as it should be is left alone.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
 usage() {
@@ -12,8 +13,11 @@ usage: ./deploy.sh [options]
   --image IMAGE           repository:tag or repository@sha256:… of the program
   --object-store MODE     database | filesystem: where payloads above 64 KiB lie. A filesystem is one volume that every
                           process shares: the storage class must offer ReadWriteMany
-  --ingress HOST          also make an Ingress for this host; `none` takes it away again
-  --ingress-class CLASS   its class (the cluster's default)
+  --ingress HOST          also make an Ingress for this host, for HAProxy Technologies' controller and cert-manager; `none`
+                          takes it away again
+  --ingress-class CLASS   its class (haproxy)
+  --ingress-namespace NS  where the controller's pods are (haproxy-controller): they may pass requests in
+  --cluster-issuer NAME   cert-manager's ClusterIssuer of the certificate (letsencrypt)
   --timeout SECONDS       bound on each wait: databases, migration, every rollout (600); also as 10m
   --dry-run               ask the cluster whether it would take everything, and change nothing
   --render                print the manifests and touch no cluster
@@ -24,7 +28,7 @@ usage: ./deploy.sh [options]
   --yes                   do not ask
   --help
 
-Object store and Ingress are remembered in the cluster: the next run without these options keeps them.
+Object store and Ingress are remembered in the cluster: a later run without these options keeps them.
 
 exit status: 0 all is well; 1 something unforeseen; 2 these options; 3 tools of this machine; 4 the cluster, or what one may do
 in it; 5 an object was refused; 6 the migration; 7 a rollout; 8 the API's health; 9 not confirmed
@@ -45,14 +49,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib/report.sh
 . "$here/lib/report.sh"
 
-namespace=agenticai context='' image='' store='' ingress='' ingress_class='' timeout=600
+namespace=agenticai context='' image='' store='' ingress='' ingress_class='' ingress_namespace='' cluster_issuer=''
+timeout=600
 action=deploy yes='' health=yes force=''
 
 # parse ARGUMENTS: into the variables above.
 parse() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --namespace | --context | --image | --object-store | --ingress | --ingress-class | --timeout)
+        --namespace | --context | --image | --object-store | --ingress | --ingress-class | --ingress-namespace | \
+            --cluster-issuer | --timeout)
             [ -n "${2-}" ] || fail 2 "$1 wants a value"
             case $1 in
             --namespace) namespace=$2 ;;
@@ -61,6 +67,8 @@ parse() {
             --object-store) store=$2 ;;
             --ingress) ingress=$2 ;;
             --ingress-class) ingress_class=$2 ;;
+            --ingress-namespace) ingress_namespace=$2 ;;
+            --cluster-issuer) cluster_issuer=$2 ;;
             --timeout) timeout=$2 ;;
             esac
             shift

@@ -11,16 +11,22 @@ recall_options() {
     local held
     held=$(kn get configmap "$options_map" --ignore-not-found \
         -o go-template='{{range $k, $v := .data}}{{$k}}={{$v}}{{"\n"}}{{end}}')
-    [ -n "$store" ] || store=$(sed -n 's/^object-store=//p' <<<"$held")
-    [ -n "$ingress" ] || ingress=$(sed -n 's/^ingress=//p' <<<"$held")
-    [ -n "$ingress_class" ] || ingress_class=$(sed -n 's/^ingress-class=//p' <<<"$held")
+    [ -n "$store" ] || store=$(remembered object-store)
+    [ -n "$ingress" ] || ingress=$(remembered ingress)
+    [ -n "$ingress_class" ] || ingress_class=$(remembered ingress-class)
+    [ -n "$ingress_namespace" ] || ingress_namespace=$(remembered ingress-namespace)
+    [ -n "$cluster_issuer" ] || cluster_issuer=$(remembered cluster-issuer)
 }
+
+# remembered NAME: an option of the last run; reads recall_options' $held.
+remembered() { sed -n "s/^$1=//p" <<<"$held"; }
 
 remember_options() {
     kn create configmap "$options_map" --dry-run=client -o yaml --from-literal="object-store=${store:-database}" \
-        --from-literal="ingress=${ingress:-none}" --from-literal="ingress-class=$ingress_class" |
+        --from-literal="ingress=${ingress:-none}" --from-literal="ingress-class=$ingress_class" \
+        --from-literal="ingress-namespace=$ingress_namespace" --from-literal="cluster-issuer=$cluster_issuer" |
         kn apply --server-side --force-conflicts --field-manager agenticai-deploy -f - >/dev/null
-    if ! wants_ingress; then kn delete ingress agenticai --ignore-not-found; fi
+    if ! wants_ingress; then kn delete ingress agenticai-api --ignore-not-found; fi
 }
 
 # build_manifests: into $work: all.yaml, and its parts namespace.yaml, base.yaml (what the program needs, with the migration)
@@ -55,7 +61,9 @@ kustomize() {
         overlay_image
         [ -z "$patches" ] || printf 'patches:\n%s\n' "$patches"
     } >"$work/overlay/kustomization.yaml"
-    kubectl kustomize "$work/overlay" >"$work/all.yaml" || fail 1 "the manifests cannot be put together"
+    # Names in the DNS stand in settings too, which kustomize does not read.
+    kubectl kustomize "$work/overlay" | sed "s/\.agenticai\.svc\b/.$namespace.svc/g" >"$work/all.yaml" ||
+        fail 1 "the manifests cannot be put together"
 }
 
 wants_ingress() { [ -n "$ingress" ] && [ "$ingress" != none ]; }
@@ -84,7 +92,7 @@ overlay_image() {
 overlay_ingress() {
     wants_ingress || return 0
     cat <<PATCH
-  - target: {kind: Ingress, name: agenticai}
+  - target: {kind: Ingress, name: agenticai-api}
     patch: |-
       - op: replace
         path: /spec/rules/0/host
@@ -94,9 +102,21 @@ overlay_ingress() {
         value: ["$ingress"]
 PATCH
     [ -z "$ingress_class" ] || cat <<PATCH
-      - op: add
+      - op: replace
         path: /spec/ingressClassName
         value: "$ingress_class"
+PATCH
+    [ -z "$cluster_issuer" ] || cat <<PATCH
+      - op: replace
+        path: /metadata/annotations/cert-manager.io~1cluster-issuer
+        value: "$cluster_issuer"
+PATCH
+    [ -z "$ingress_namespace" ] || cat <<PATCH
+  - target: {kind: NetworkPolicy, name: agenticai-api}
+    patch: |-
+      - op: replace
+        path: /spec/ingress/1/from/0/namespaceSelector/matchExpressions/0/values
+        value: ["$ingress_namespace"]
 PATCH
 }
 

@@ -18,8 +18,8 @@ type Reply = oneshot::Sender<Result<AppendOutcome, StoreError>>;
 pub struct Appender(mpsc::UnboundedSender<(Append, Reply)>);
 
 impl Appender {
-    /// Starts appending under a lease; ends when the last clone is dropped. One batch of `most` runs at most is under way at a
-    /// time: a second one would hold half as many and lock the same rows.
+    /// Starts appending under a lease; ends when the last clone is dropped. One batch, of `most` runs at most, is under
+    /// way at a time: a second one would hold half as many and lock the same rows.
     pub fn start(store: Arc<dyn Store>, lease: Arc<Lease>, metrics: Arc<WorkerMetrics>, most: usize) -> Self {
         let (to, mut from) = mpsc::unbounded_channel::<(Append, Reply)>();
         tokio::spawn(async move {

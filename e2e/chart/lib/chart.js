@@ -79,7 +79,7 @@ class Chart {
 
   /**
    * render({values, files, release, namespace, helm, args}): {ok, objects, text, error}. `values` are laid over the files, which
-   * are names below the chart's directory.
+   * are names below the chart's directory. Objects are read when they are asked for.
    */
   render(request = {}) {
     const key = JSON.stringify(request);
@@ -96,12 +96,7 @@ class Chart {
     ]);
     fs.rmSync(path.dirname(file), { recursive: true });
     if (code !== 0) return { ok: false, error: stderr, objects: [], text: '' };
-    const text = withoutChance(stdout);
-    try {
-      return { ok: true, error: '', text, objects: objectsOf(text) };
-    } catch (error) {
-      return { ok: false, error: `what was rendered is no YAML: ${error.message}`, objects: [], text };
-    }
+    return { ok: true, error: '', text: withoutChance(stdout), get objects() { return objectsOf(this.text); } };
   }
 }
 

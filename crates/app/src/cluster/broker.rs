@@ -64,8 +64,17 @@ fn besides_the_database(settings: &Settings) -> Result<BrokerConfig> {
     Ok(BrokerConfig { rabbitmq, redis, longest_pause, ..BrokerConfig::default() })
 }
 
-fn addresses(urls: &str) -> Vec<String> {
-    urls.split(',').map(|url| url.trim().to_owned()).collect()
+/// Several addresses with commas between them: each in full, or the hosts of one address, which share its user and its
+/// path, as in those of PostgreSQL.
+fn addresses(text: &str) -> Vec<String> {
+    if let Some((scheme, rest)) = text.trim().split_once("://")
+        && !rest.contains("://")
+    {
+        let (servers, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (login, hosts) = servers.split_at(servers.rfind('@').map_or(0, |at| at + 1));
+        return hosts.split(',').map(|host| format!("{scheme}://{login}{}{path}", host.trim())).collect();
+    }
+    text.split(',').map(|url| url.trim().to_owned()).collect()
 }
 
 /// One server, the sentinels of a group, or the nodes of a cluster.
@@ -190,6 +199,18 @@ mod tests {
         };
         assert_eq!((sentinels.len(), password_file, group.as_str()), (2, Some(sentinel), "group"));
         assert_eq!(master, "rediss://app@master");
+    }
+
+    #[test]
+    fn several_hosts_share_an_address() {
+        let whole = ["amqp://a@one/v", "amqps://b@two:1"];
+        assert_eq!(addresses(&whole.join(", ")), whole);
+        assert_eq!(addresses(" redis://cache "), ["redis://cache"]);
+        assert_eq!(addresses("redis://one:1,two:2"), ["redis://one:1", "redis://two:2"]);
+        assert_eq!(
+            addresses("amqp://a:p%40@one,[::1]:2/v@w"),
+            ["amqp://a:p%40@one/v@w", "amqp://a:p%40@[::1]:2/v@w"]
+        );
     }
 
     #[test]

@@ -148,7 +148,12 @@ impl RedisConfig {
 
 /// The text is not repeated in messages: it holds a password.
 fn parse(url: &str) -> Result<ConnectionInfo, ConnectError> {
-    Ok(url.into_connection_info().map_err(|error| format!("the address of Redis cannot be used: {error}"))?)
+    let wrong = |error| {
+        format!(
+            "an address of Redis cannot be used ({error}): write each as redis://host:port or rediss://host:port"
+        )
+    };
+    Ok(url.into_connection_info().map_err(wrong)?)
 }
 
 fn with_password(info: ConnectionInfo, file: Option<&PathBuf>) -> Result<ConnectionInfo, ConnectError> {

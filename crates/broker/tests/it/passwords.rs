@@ -194,6 +194,7 @@ async fn two_passwords_and_a_missing_file_are_mistakes() {
         (rabbitmq("amqp://app:planted@mq", Some(secret.path())), "leave one of them out"),
         (rabbitmq("amqp://app@mq", Some("/no/such/file".into())), "/no/such/file cannot be read"),
         (rabbitmq("mq", None), "is no URL"),
+        (redis(RedisServers::Cluster { urls: vec!["redis://a:1".into(), "b:2".into()] }, None), "write each"),
         (redis(single("redis://:planted@cache"), Some(secret.path())), "leave one of them out"),
         (redis(single("redis://cache"), Some("/no/such/file".into())), "/no/such/file cannot be read"),
         (redis(sentinel("redis://:planted@sentinel", "redis://master"), None), "of a sentinel"),
