@@ -32,7 +32,7 @@ servers() {
     fi
     need_file '/usr/lib/postgresql/*/bin/postgres' postgresql && need_file /usr/bin/redis-server redis-server &&
         need_file /usr/sbin/rabbitmq-server rabbitmq-server && need_file /usr/sbin/haproxy haproxy &&
-        need_file /usr/sbin/pgbouncer pgbouncer || result=1
+        need_file /usr/sbin/pgbouncer pgbouncer && need_file /usr/bin/promtool prometheus || result=1
     [ -z "$made" ] || rm -f "$policy"
     return $result
 }
