@@ -68,10 +68,10 @@ const FURTHER = [
   { name: 'a configuration file, keys, objects and hosts of one\'s own', values: {
     configFile: '[providers.local]\ndialect = "openai"\nurl = "http://models.example.com/v1"\n',
     secrets: { llm: { values: { OPENAI_API_KEY: 'a-key' } } },
-    extraObjects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: {
+    extraObjects: [{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', rules: [], metadata: {
       name: '{{ .Release.Name }}-own', namespace: '{{ .Release.Namespace }}',
       labels: { 'app.kubernetes.io/instance': '{{ .Release.Name }}', 'agenticai.dev/region': '{{ .Values.global.region }}', 'example.com/team': 'agents' },
-      annotations: { 'example.com/owner': 'platform', 'example.com/used-by': '{{ .Release.Name }}-own' },
+      annotations: { 'example.com/owner': 'platform' },
     } }],
   } },
 ];
