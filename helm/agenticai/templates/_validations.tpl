@@ -91,7 +91,7 @@ objectStore.filesystem.existingClaim is set, and objectStore.mode is database: s
 {{- if and (has $name (list "synchronous_commit" "fsync" "full_page_writes")) (has (lower (toString $value)) (list "off" "false" "no" "0")) }}
 postgresql.settings.{{ $name }} is {{ $value }}: the server would confirm what it may lose, and the program refuses that. Leave the setting out.
 {{- end }}
-{{- if has $name (list "listen_addresses" "port" "unix_socket_directories" "hba_file" "config_file" "data_directory" "password_encryption" "wal_level" "hot_standby" "max_wal_senders" "max_replication_slots" "primary_conninfo" "primary_slot_name" "restore_command") }}
+{{- if has $name (list "listen_addresses" "port" "unix_socket_directories" "hba_file" "config_file" "data_directory" "password_encryption" "wal_level" "hot_standby" "max_wal_senders" "primary_conninfo" "restore_command") }}
 postgresql.settings.{{ $name }} is set by the chart itself: leave it out.
 {{- end }}
 {{- end }}

@@ -1,7 +1,7 @@
 # What preparing and serving have in common. Read by prepare.sh and serve.sh.
 #
 # POD_NAME is this pod, PRIMARY the pod that is the primary; PRIMARY_HOST and PRIMARY_PORT are where it listens, PEERS is
-# `host:port` of every other pod, and SECRETS holds the passwords, one file each.
+# `host:port` of every pod that there may be, and SECRETS holds the passwords, one file each.
 
 say() { echo "agenticai: $*" >&2; }
 refuse() { say "$*"; exit 1; }
@@ -13,9 +13,6 @@ is_primary() { [ "$POD_NAME" = "$PRIMARY" ]; }
 has_data() { [ -s "$PGDATA/PG_VERSION" ]; }
 is_standby() { [ -e "$PGDATA/standby.signal" ]; }
 
-# A slot for each standby, so that the primary keeps what the standby has not read yet.
-slot() { printf '%s' "$POD_NAME" | tr '.-' '__'; }
-
 # The password of `replicator` in a file of its own, written at every start: it may have been changed.
 passfile=${PASSFILE:-/tmp/replicator.pgpass}
 write_passfile() {
@@ -26,5 +23,3 @@ conninfo() {
     printf 'host=%s port=%s user=replicator passfile=%s application_name=%s connect_timeout=10' \
         "$PRIMARY_HOST" "$PRIMARY_PORT" "$passfile" "$POD_NAME"
 }
-
-make_slot() { pg_receivewal --dbname="$(conninfo)" --slot="$(slot)" --create-slot --if-not-exists; }

@@ -42,9 +42,8 @@ clone() {
         say "waiting for the primary, $PRIMARY_HOST:$PRIMARY_PORT"
         sleep 2
     done
-    make_slot
     say "copying the primary to $PGDATA"
-    pg_basebackup --pgdata="$PGDATA.new" --dbname="$(conninfo)" --slot="$(slot)" --wal-method=stream --checkpoint=fast
+    pg_basebackup --pgdata="$PGDATA.new" --dbname="$(conninfo)" --wal-method=stream --checkpoint=fast
     touch "$PGDATA.new/standby.signal"
 }
 

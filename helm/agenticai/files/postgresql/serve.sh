@@ -16,8 +16,6 @@ if is_primary; then
     set -- "$@" -c restore_command=false
 else
     write_passfile
-    # The primary may be another one since the copy was made, or away for now: without its slot the standby waits.
-    make_slot || say "the primary $PRIMARY_HOST:$PRIMARY_PORT does not answer: serving what is here, and trying again"
-    set -- "$@" -c "primary_conninfo=$(conninfo)" -c "primary_slot_name=$(slot)"
+    set -- "$@" -c "primary_conninfo=$(conninfo)"
 fi
 exec "$@"

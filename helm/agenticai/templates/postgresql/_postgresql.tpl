@@ -13,7 +13,7 @@
   "min_wal_size" "256MB"
   "checkpoint_timeout" "15min"
   "checkpoint_completion_target" "0.9"
-  "max_slot_wal_keep_size" "4GB"
+  "wal_keep_size" "2GB"
   "random_page_cost" "1.1"
   "effective_io_concurrency" 100
   "idle_in_transaction_session_timeout" "5min"
