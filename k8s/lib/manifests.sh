@@ -115,7 +115,7 @@ PATCH
   - target: {kind: NetworkPolicy, name: agenticai-api}
     patch: |-
       - op: replace
-        path: /spec/ingress/1/from/0/namespaceSelector/matchExpressions/0/values
+        path: /spec/ingress/2/from/0/namespaceSelector/matchExpressions/0/values
         value: ["$ingress_namespace"]
 PATCH
 }
