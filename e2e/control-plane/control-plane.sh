@@ -22,11 +22,11 @@ start() {
 }
 
 wait_for() {
-    for _ in $(seq 300); do
+    for _ in $(seq 1200); do
         ! "$@" >/dev/null 2>&1 || return 0
         sleep 0.1
     done
-    echo "not up within 30 s: $*; the logs are in $dir" >&2
+    echo "not up within two minutes: $*; the logs are in $dir" >&2
     exit 1
 }
 
