@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { command, deleteNamespace, get, helm, isReady, kubectl, list, podsOf, root, scale, until } from "../support/cluster.mjs";
+import { command, deleteNamespace, deploy, get, helm, isReady, kubectl, list, podsOf, root, scale, until } from "../support/cluster.mjs";
 import { tell } from "../support/metrics.mjs";
-import { settle } from "../support/settled.mjs";
+import { hangsTogether, settle } from "../support/settled.mjs";
 
 const namespace = "agenticai";
 const api = async () => (await get("deployments", namespace, "agenticai-api")).spec.replicas;
@@ -58,5 +58,18 @@ test("helm install of five API pods with a volume of 100Gi", async (t) => {
       assert.equal(await api(), 7, `after an upgrade with Helm ${version} and ${more.join(" ")}`);
     }
     await settle(namespace);
+  });
+
+  await t.test("after an uninstall the plain manifests take its place, twice, by kubectl alone", async () => {
+    await helm(4, ["uninstall", "agenticai", "--namespace", namespace, "--wait", "--timeout", "10m"]);
+    const { status, out, err } = await deploy(["--secrets-only"]);
+    assert.equal(status, 0, out + err);
+    await kubectl(["apply", "--server-side", "-k", `${root}/k8s`]);
+    await settle(namespace);
+    await hangsTogether(namespace);
+    const generations = async () => (await list("deployments", namespace)).map(({ metadata }) => [metadata.name, metadata.generation]);
+    const before = await generations();
+    await kubectl(["apply", "--server-side", "-k", `${root}/k8s`]);
+    assert.deepEqual(await generations(), before);
   });
 });
