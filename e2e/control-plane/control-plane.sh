@@ -119,7 +119,21 @@ sed -e 's/durationMilliseconds: 1000$/durationMilliseconds: 200/' \
     -e 's/jitterDurationMilliseconds: 5000$/jitterDurationMilliseconds: 400/' \
     -e '/jitterDurationFrom:$/{N;s/jitterDurationFrom:\n *expressionFrom: .\.metadata\.deletionTimestamp.$/jitterDurationMilliseconds: 1000/}' \
     "$TOOLS/kwok-stages.yaml" >"$dir/stages.yaml"
-start kwok --kubeconfig "$KUBECONFIG" --config "$dir/stages.yaml" --config "$here/stages.yaml" --manage-all-nodes \
+# What a kubelet would be asked for: the same last words of every container, and the program's port behind every pod's.
+echo 'the last words of a container' >"$dir/container.log"
+cat >"$dir/kubelet.yaml" <<KUBELET
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterLogs
+metadata: {name: containers}
+spec: {logs: [{logsFile: $dir/container.log}]}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterPortForward
+metadata: {name: program}
+spec: {forwards: [{ports: [8000], target: {address: 127.0.0.1, port: 8001}}]}
+KUBELET
+start kwok --kubeconfig "$KUBECONFIG" --config "$dir/stages.yaml" --config "$here/stages.yaml" \
+    --config "$dir/kubelet.yaml" --manage-all-nodes \
     --node-ip 127.0.0.1 --cidr 10.128.0.0/16 --server-address "127.0.0.1:$kubelet" --node-lease-duration-seconds 40
 
 for i in $(seq "$nodes"); do node "$i"; done | kubectl apply -f - >/dev/null

@@ -1,6 +1,7 @@
 // k8s/deploy.sh: that it does what it says, twice, and says exactly what failed where something does.
 
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 
 import { create, deleteNamespace, deploy, get, kubectl, list, makeNamespace, patch, podsOf, request, scale } from "../support/cluster.mjs";
@@ -100,6 +101,40 @@ test("deploy.sh from nothing, again, with other options, and away", async (t) =>
   });
 });
 
+const all = ["get", "list", "watch", "create", "update", "patch", "delete"];
+
+/** What a user of deploy.sh needs, as README.md of k8s/ has it. */
+const rights = [
+  { apiGroups: [""], resources: ["configmaps", "persistentvolumeclaims", "secrets", "serviceaccounts", "services"], verbs: all },
+  { apiGroups: [""], resources: ["events", "pods", "pods/log"], verbs: ["get", "list", "watch"] },
+  { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create"] },
+  { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: all },
+  { apiGroups: ["batch"], resources: ["jobs"], verbs: all },
+  { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: all },
+  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: all },
+  { apiGroups: ["networking.k8s.io"], resources: ["ingresses", "networkpolicies"], verbs: all },
+  { apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles", "rolebindings"], verbs: all },
+  { apiGroups: ["scheduling.k8s.io"], resources: ["priorityclasses"], verbs: all },
+  { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
+  { apiGroups: ["storage.k8s.io"], resources: ["storageclasses"], verbs: ["get", "list"] },
+];
+
+/** A user with these rights, as an environment for kubectl. */
+async function deployer(namespace, rules) {
+  const name = `deployer-${namespace}`;
+  await create("serviceaccounts", "default", { metadata: { name } });
+  const access = "/apis/rbac.authorization.k8s.io/v1";
+  await request("POST", `${access}/clusterroles`, { metadata: { name }, rules });
+  await request("POST", `${access}/clusterrolebindings`, {
+    metadata: { name }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+    subjects: [{ kind: "ServiceAccount", name, namespace: "default" }],
+  });
+  const { body } = await request("POST", `/api/v1/namespaces/default/serviceaccounts/${name}/token`, { spec: {} });
+  const config = `${process.env.KUBECONFIG}.${namespace}`;
+  await writeFile(config, (await readFile(process.env.KUBECONFIG, "utf8")).replace(/token: \w+/, `token: ${body.status.token}`));
+  return { KUBECONFIG: config };
+}
+
 /** A namespace for one fault. */
 async function faulty(t, name) {
   t.after(() => deleteNamespace(name));
@@ -112,6 +147,7 @@ test("what deploy.sh says where something fails", { concurrency: 2 }, async (t) 
       const here = await faulty(t, "broken-image");
       const said = ended(6, await deploy([...here, "--image", "registry.example.com/does-not-exist:1"]));
       assert.match(said, /waits: ImagePullBackOff: Back-off pulling image registry.example.com\/does-not-exist:1/);
+      assert.match(said, /last lines of its log:\n +the last words of a container/);
       assert.match(said, /the program was left as it was/);
       assert.deepEqual(await list("deployments", "broken-image", { "app.kubernetes.io/component": "api" }), []);
     }),
@@ -160,17 +196,17 @@ test("what deploy.sh says where something fails", { concurrency: 2 }, async (t) 
       ended(0, await deploy([...here, "--force-conflicts"]));
       assert.equal((await get("configmaps", name, "agenticai-config")).data.AGENTICAI_LOG_LEVEL, "info");
     }),
-    t.test("a user who may not", async (t) => {
-      const name = "not-allowed";
-      await makeNamespace(name);
-      t.after(() => deleteNamespace(name));
-      await create("serviceaccounts", name, { metadata: { name: "deployer" } });
-      const { body } = await request("POST", `/api/v1/namespaces/${name}/serviceaccounts/deployer/token`, { spec: {} });
-      const config = `${process.env.KUBECONFIG}.${name}`;
-      const { writeFile, readFile } = await import("node:fs/promises");
-      await writeFile(config, (await readFile(process.env.KUBECONFIG, "utf8")).replace(/token: \w+/, `token: ${body.status.token}`));
-      const said = ended(4, await deploy(["--namespace", name], { KUBECONFIG: config }));
+    t.test("a user who may do nothing", async (t) => {
+      await makeNamespace("not-allowed");
+      t.after(() => deleteNamespace("not-allowed"));
+      const said = ended(4, await deploy(["--namespace", "not-allowed"], await deployer("not-allowed", [])));
       assert.match(said, /you may not|cannot (get|list)|forbidden/i);
+    }),
+    t.test("a user who may do what is needed, and not reach pods through the API server: a forwarded port does", async (t) => {
+      await makeNamespace("few-rights");
+      t.after(() => deleteNamespace("few-rights"));
+      const said = ended(0, await deploy(["--namespace", "few-rights", "--timeout", "10m"], await deployer("few-rights", rights)));
+      assert.match(said, /the API is ready \(asked through a forwarded port\)/);
     }),
   ]);
 });
