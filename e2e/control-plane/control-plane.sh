@@ -22,11 +22,11 @@ start() {
 }
 
 wait_for() {
-    for _ in $(seq 300); do
+    for _ in $(seq 1200); do
         ! "$@" >/dev/null 2>&1 || return 0
         sleep 0.1
     done
-    echo "not up within 30 s: $*; the logs are in $dir" >&2
+    echo "not up within two minutes: $*; the logs are in $dir" >&2
     exit 1
 }
 
@@ -97,7 +97,9 @@ start etcd --data-dir "$dir/etcd" --unsafe-no-fsync \
     --listen-client-urls "http://127.0.0.1:$etcd" --advertise-client-urls "http://127.0.0.1:$etcd" \
     --listen-peer-urls "http://127.0.0.1:$peer" --initial-advertise-peer-urls "http://127.0.0.1:$peer" \
     --initial-cluster "default=http://127.0.0.1:$peer"
+# Where there is no network but the loopback, the API server would not know what to call itself in the cluster.
 start kube-apiserver --etcd-servers "http://127.0.0.1:$etcd" --bind-address 127.0.0.1 --secure-port "$api" \
+    --advertise-address 192.0.2.1 \
     --cert-dir "$dir/certs" --token-auth-file "$dir/tokens.csv" --authorization-mode RBAC --allow-privileged \
     --service-cluster-ip-range 10.0.0.0/16 --service-account-issuer https://kubernetes.default.svc \
     --service-account-key-file "$dir/accounts.pub" --service-account-signing-key-file "$dir/accounts.key" \
@@ -111,10 +113,27 @@ start kube-controller-manager --kubeconfig "$KUBECONFIG" --leader-elect=false --
     --horizontal-pod-autoscaler-sync-period 5s
 start kube-scheduler --kubeconfig "$KUBECONFIG" --leader-elect=false --secure-port 0
 
-# KWOK's pauses are made for clusters of thousands of pods: here a pod starts within a second.
-sed -e 's/durationMilliseconds: 1000$/durationMilliseconds: 200/' -e 's/jitterDurationMilliseconds: 5000$/jitterDurationMilliseconds: 400/' \
+# KWOK's pauses are made for clusters of thousands of pods, and its pods take all the time that they are given to stop: here
+# a pod starts within a second and stops in one.
+sed -e 's/durationMilliseconds: 1000$/durationMilliseconds: 200/' \
+    -e 's/jitterDurationMilliseconds: 5000$/jitterDurationMilliseconds: 400/' \
+    -e '/jitterDurationFrom:$/{N;s/jitterDurationFrom:\n *expressionFrom: .\.metadata\.deletionTimestamp.$/jitterDurationMilliseconds: 1000/}' \
     "$TOOLS/kwok-stages.yaml" >"$dir/stages.yaml"
-start kwok --kubeconfig "$KUBECONFIG" --config "$dir/stages.yaml" --config "$here/stages.yaml" --manage-all-nodes \
+# What a kubelet would be asked for: the same last words of every container, and the program's port behind every pod's.
+echo 'the last words of a container' >"$dir/container.log"
+cat >"$dir/kubelet.yaml" <<KUBELET
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterLogs
+metadata: {name: containers}
+spec: {logs: [{logsFile: $dir/container.log}]}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterPortForward
+metadata: {name: program}
+spec: {forwards: [{ports: [8000], target: {address: 127.0.0.1, port: 8001}}]}
+KUBELET
+start kwok --kubeconfig "$KUBECONFIG" --config "$dir/stages.yaml" --config "$here/stages.yaml" \
+    --config "$dir/kubelet.yaml" --manage-all-nodes \
     --node-ip 127.0.0.1 --cidr 10.128.0.0/16 --server-address "127.0.0.1:$kubelet" --node-lease-duration-seconds 40
 
 for i in $(seq "$nodes"); do node "$i"; done | kubectl apply -f - >/dev/null

@@ -61,9 +61,15 @@ kustomize() {
         overlay_image
         [ -z "$patches" ] || printf 'patches:\n%s\n' "$patches"
     } >"$work/overlay/kustomization.yaml"
-    # Names in the DNS stand in settings too, which kustomize does not read.
-    kubectl kustomize "$work/overlay" | sed "s/\.agenticai\.svc\b/.$namespace.svc/g" >"$work/all.yaml" ||
-        fail 1 "the manifests cannot be put together"
+    kubectl kustomize "$work/overlay" | elsewhere >"$work/all.yaml" || fail 1 "the manifests cannot be put together"
+}
+
+# elsewhere: the manifests in another namespace, where kustomize does not look: names in the DNS within settings, and the
+# priority classes, which belong to the whole cluster and must not be fought over by two namespaces.
+elsewhere() {
+    [ "$namespace" != agenticai ] || { cat; return; }
+    sed -E -e "s/\.agenticai\.svc\b/.$namespace.svc/g" -e "s/^(description: Pods of agenticai in namespace) agenticai\b/\1 $namespace/" \
+        -e "s/^(  name|.*priorityClassName): agenticai-(data|service|batch)$/\1: $namespace-agenticai-\2/"
 }
 
 wants_ingress() { [ -n "$ingress" ] && [ "$ingress" != none ]; }
@@ -115,7 +121,7 @@ PATCH
   - target: {kind: NetworkPolicy, name: agenticai-api}
     patch: |-
       - op: replace
-        path: /spec/ingress/1/from/0/namespaceSelector/matchExpressions/0/values
+        path: /spec/ingress/2/from/0/namespaceSelector/matchExpressions/0/values
         value: ["$ingress_namespace"]
 PATCH
 }

@@ -76,10 +76,11 @@ delete() {
     fi
     kn delete "$kinds" -l "$mine" --wait --timeout "${timeout}s" >/dev/null || fail 7 "not everything went within $timeout s: run this again"
     kn delete configmap "$options_map" --ignore-not-found >/dev/null
-    # Priority classes belong to the whole cluster: another namespace may need them.
-    if [ -z "$(k get deployment --all-namespaces -l "$mine" -o name)" ]; then
-        k delete priorityclass -l "$mine" --ignore-not-found >/dev/null || warn "the priority classes could not be deleted"
-    fi
+    build_manifests
+    # Word by word: no name has a space.
+    # shellcheck disable=SC2046
+    k delete priorityclass $(names_of PriorityClass "$work/base.yaml") --ignore-not-found >/dev/null ||
+        warn "the priority classes could not be deleted"
     say "deleted. What is left:"
     kn get pvc,secret -l "$mine" -o name
     say "take it away with: kubectl delete namespace $namespace"

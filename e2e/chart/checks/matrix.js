@@ -1,8 +1,7 @@
 'use strict';
 
-const { casesOf } = require('../lib/matrix');
 const { IMPOSSIBLE } = require('../choices');
-const { axesOf, valuesOf } = require('../lib/matrix');
+const { casesOf, axesOf, valuesOf } = require('../lib/matrix');
 
 exports.title = 'every case of the matrix renders, to the same with Helm 4 and Helm 3';
 
@@ -30,11 +29,11 @@ function firstDifference(four, three) {
 /** What the matrix leaves out as impossible has to be refused. */
 async function possible(chart) {
   const axes = axesOf(chart);
-  const found = await Promise.all(IMPOSSIBLE.map(async (pair) => {
-    const chosen = pair.map((label) => axes.flatMap((axis) => axis.options.map((option) => ({ axis, option }))).find(({ option }) => option.label === label));
-    if (chosen.includes(undefined)) return [`${pair.join(' with ')} is left out of the matrix, and there is no such choice`];
+  const found = await Promise.all(IMPOSSIBLE.map(async (together) => {
+    const chosen = together.map((label) => axes.flatMap((axis) => axis.options.map((option) => ({ axis, option }))).find(({ option }) => option.label === label));
+    if (chosen.includes(undefined)) return [`${together.join(' with ')} is left out of the matrix, and there is no such choice`];
     const { ok } = await chart.render({ values: valuesOf(chosen) });
-    return ok ? [`${pair.join(' with ')} is left out of the matrix as impossible, and renders`] : [];
+    return ok ? [`${together.join(' with ')} is left out of the matrix as impossible, and renders`] : [];
   }));
   return found.flat();
 }

@@ -3,7 +3,7 @@
 const { casesOf } = require('../lib/matrix');
 const { overCases } = require('../lib/check');
 const { podsOf, containersOf } = require('../lib/pods');
-const { TOKENS, WRITABLE } = require('../exceptions');
+const { TOKENS, WRITABLE, PROBELESS } = require('../exceptions');
 
 exports.title = 'every pod is restricted, bounded, has a /tmp and no token; no image is `latest`, or Bitnami\'s';
 
@@ -50,7 +50,7 @@ function ofContainer(pod, { name, container, init }) {
   if (!image.includes('@sha256:') && (!tag || tag === 'latest')) say(`the image ${image} is of no version`);
   if (/bitnami/i.test(image)) say(`the image ${image} is Bitnami's`);
   if (!init && pod.owner.kind !== 'Job' && pod.owner.kind !== 'Pod' && pod.owner.kind !== 'CronJob') {
-    for (const probe of ['livenessProbe', 'readinessProbe']) if (!container[probe]) say(`has no ${probe}`);
+    for (const probe of ['livenessProbe', 'readinessProbe']) if (!container[probe] && !PROBELESS[container.name]) say(`has no ${probe}`);
   }
   return findings;
 }

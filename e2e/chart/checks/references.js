@@ -5,7 +5,7 @@ const { called } = require('../lib/chart');
 const { overCases } = require('../lib/check');
 const { World } = require('../lib/world');
 const { podsOf, containersOf, selects } = require('../lib/pods');
-const { UNUSED } = require('../exceptions');
+const { UNUSED, ABSENT_PEERS } = require('../exceptions');
 
 exports.title = 'whatever is referred to is there: selectors, ports, accounts, classes, Secrets and their keys, volumes, scale targets, hosts of addresses';
 
@@ -99,7 +99,7 @@ const BY_KIND = {
   },
   PodDisruptionBudget: (world, { spec }) => {
     const pods = podsFor(world, spec.selector);
-    const replicas = pods.reduce((sum, { owner }) => sum + (owner?.spec?.replicas ?? 1), 0);
+    const replicas = pods.reduce((sum, { owner }) => sum + (owner?.kind === 'StatefulSet' ? 1 : (owner?.spec?.replicas ?? 1)), 0);
     const least = typeof spec.minAvailable === 'number' ? spec.minAvailable : 0;
     return [pods.length ? null : 'its selector matches no pod', least && least >= replicas ? `wants ${least} of ${replicas} pods at all times: no node could ever be drained` : null,
       spec.maxUnavailable === 0 ? 'lets no pod go: no node could ever be drained' : null];
@@ -113,7 +113,7 @@ const BY_KIND = {
     const named = (spec.ingress ?? []).flatMap(({ ports = [] }) => ports).map(({ port }) => port).filter((port) => port !== undefined && !all);
     return [
       pods.length ? null : 'its selector matches no pod',
-      ...own.map(({ podSelector }) => (podsFor(world, podSelector).length ? null : `lets pods pass that are not there: ${JSON.stringify(podSelector)}`)),
+      ...own.map(({ podSelector }) => (podsFor(world, podSelector).length || ABSENT_PEERS[podSelector.matchLabels?.['app.kubernetes.io/component']] ? null : `lets pods pass that are not there: ${JSON.stringify(podSelector)}`)),
       ...named.filter((port) => typeof port === 'string').map((port) => (pods.some((pod) => hasPort(pod, port)) ? null : `opens port ${port}, which its pods have not`)),
     ];
   },

@@ -5,10 +5,10 @@
 
 const fs = require('node:fs');
 const { withValue, merged } = require('./chart');
-const { COMPANIONS, IMPOSSIBLE } = require('../choices');
+const { COMPANIONS, IMPOSSIBLE, FURTHER } = require('../choices');
 
-const isSwitch = (key) => key === 'enabled' || key === 'create';
-const isMode = (key) => key === 'mode' || key === 'owner' || key === 'kind';
+const isSwitch = (key) => ['enabled', 'create', 'createIssuer', 'ambient'].includes(key);
+const isMode = (key, above) => ['mode', 'owner', 'provider'].includes(key) || (key === 'type' && above === 'storage');
 
 /** The schema's single values: {path, schema}. */
 function leavesOf(schema, at = []) {
@@ -25,7 +25,7 @@ function axesOf(chart) {
     const standard = path.reduce((inner, step) => inner?.[step], values);
     const name = path.join('.');
     if (path.length < 2 || standard === undefined) return [];
-    const others = isMode(key) && part.enum ? part.enum : isSwitch(key) && part.type === 'boolean' ? [true, false] : [];
+    const others = isMode(key, path.at(-2)) && part.enum && standard !== '' ? part.enum : isSwitch(key) && part.type === 'boolean' ? [true, false] : [];
     if (!others.length) return [];
     const options = [standard, ...others.filter((value) => value !== standard)].map((value) => ({ label: `${name}=${value}`, value }));
     return [{ name, path, options }];
@@ -34,13 +34,12 @@ function axesOf(chart) {
 
 /** The values of chosen options, with what each of them needs beside it. */
 function valuesOf(chosen) {
-  return chosen.reduce((values, { axis, option }) => {
-    const needs = COMPANIONS[option.label] ?? {};
-    return merged(withValue(values, axis.path, option.value), needs);
-  }, {});
+  const labels = chosen.map(({ option }) => option.label);
+  return chosen.reduce((values, { axis, option }) =>
+    merged(withValue(values, axis.path, option.value), COMPANIONS[option.label]?.(labels) ?? {}), {});
 }
 
-const excluded = (labels) => IMPOSSIBLE.some((pair) => pair.every((label) => labels.has(label)));
+const excluded = (labels) => IMPOSSIBLE.some((together) => together.every((label) => labels.has(label)));
 
 /** The cases: {name, values, files}. */
 function casesOf(chart) {
@@ -52,6 +51,7 @@ function casesOf(chart) {
   return [
     { name: 'defaults', values: {}, files: [] },
     ...singles,
+    ...FURTHER.map((each) => ({ ...each, files: [] })),
     ...files.map((file) => ({ name: file, values: {}, files: [file] })),
     ...pairwise(axes).map((chosen, index) => ({
       name: `pairs ${index + 1} (${chosen.filter(({ axis, option }) => option !== axis.options[0]).map(({ option }) => option.label).join(', ')})`,
@@ -63,40 +63,42 @@ function casesOf(chart) {
 
 /**
  * Rows in which every two options of two axes stand together at least once, by the usual greedy way: the first pair that is
- * missing, then for each axis the option that covers most of what is missing.
+ * missing, then for each axis the option that covers most of what is missing and is possible with the others.
  */
 function pairwise(axes) {
-  const missing = new Map();
   const keyOf = (a, b) => (a < b ? `${a} ${b}` : `${b} ${a}`);
+  const missing = new Map();
   axes.forEach((first, i) => axes.slice(i + 1).forEach((second) => {
-    for (const a of first.options) for (const b of second.options) {
-      if (!excluded(new Set([a.label, b.label]))) missing.set(keyOf(a.label, b.label), [a.label, b.label]);
-    }
+    for (const a of first.options) for (const b of second.options) missing.set(keyOf(a.label, b.label), [a.label, b.label]);
   }));
+  const cover = (labels) => labels.forEach((a, i) => labels.slice(i + 1).forEach((b) => missing.delete(keyOf(a, b))));
   const rows = [];
   while (missing.size) {
     const [wanted] = missing.values();
-    const chosen = new Map();
-    const labels = new Set();
-    const choose = (axis, option) => { chosen.set(axis, option); labels.add(option.label); };
-    for (const axis of axes) {
-      const option = axis.options.find(({ label }) => wanted.includes(label));
-      if (option) choose(axis, option);
-    }
-    for (const axis of axes) {
-      if (chosen.has(axis)) continue;
-      const gain = (option) => [...labels].filter((label) => missing.has(keyOf(label, option.label))).length;
-      const allowed = axis.options.filter((option) => !excluded(new Set([...labels, option.label])));
-      if (!allowed.length) throw new Error(`no option of ${axis.name} goes with ${[...labels].join(', ')}`);
-      choose(axis, allowed.reduce((best, option) => (gain(option) > gain(best) ? option : best)));
-    }
-    const before = missing.size;
-    const all = [...labels];
-    all.forEach((a, i) => all.slice(i + 1).forEach((b) => missing.delete(keyOf(a, b))));
-    if (missing.size === before) missing.delete(keyOf(...wanted));
-    rows.push(axes.map((axis) => ({ axis, option: chosen.get(axis) })));
+    const row = completed(axes, wanted, (a, b) => missing.has(keyOf(a, b)));
+    if (row) rows.push(row);
+    cover(row ? row.map(({ option }) => option.label) : wanted);
   }
   return rows;
+}
+
+/** A row with the wanted pair, or null where nothing possible has it. */
+function completed(axes, wanted, isMissing) {
+  const fixed = axes.filter((axis) => axis.options.some(({ label }) => wanted.includes(label)));
+  const order = [...fixed, ...axes.filter((axis) => !fixed.includes(axis))];
+  const choose = (at, chosen) => {
+    if (at === order.length) return axes.map((axis) => ({ axis, option: chosen.get(axis) }));
+    const labels = [...chosen.values()].map(({ label }) => label);
+    const gain = (option) => labels.filter((label) => isMissing(label, option.label)).length;
+    const options = fixed.includes(order[at]) ? order[at].options.filter(({ label }) => wanted.includes(label)) : [...order[at].options].sort((a, b) => gain(b) - gain(a));
+    for (const option of options) {
+      if (excluded(new Set([...labels, option.label]))) continue;
+      const row = choose(at + 1, new Map(chosen).set(order[at], option));
+      if (row) return row;
+    }
+    return null;
+  };
+  return choose(0, new Map());
 }
 
 module.exports = { casesOf, axesOf, valuesOf, leavesOf };

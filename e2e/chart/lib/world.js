@@ -14,12 +14,20 @@ function stringsOf(value) {
   return [];
 }
 
+/** The labels that the controller of StatefulSets gives to each of its pods, beside those of the template. */
+function numbered({ owner }) {
+  if (owner.kind !== 'StatefulSet') return [{}];
+  return Array.from({ length: owner.spec.replicas ?? 1 }, (_, index) => ({
+    'statefulset.kubernetes.io/pod-name': `${owner.metadata.name}-${index}`, 'apps.kubernetes.io/pod-index': String(index),
+  }));
+}
+
 class World {
   constructor(chart, objects, { values, files }) {
     this.objects = objects;
     // Whatever name users give in their values is theirs to bring along.
     this.brought = new Set([values, ...files.map((file) => yaml.parse(chart.read(file)))].flatMap(stringsOf));
-    this.pods = podsOf(objects).map((pod) => ({ ...pod, labels: pod.metadata.labels ?? {} }));
+    this.pods = podsOf(objects).flatMap((pod) => numbered(pod).map((labels) => ({ ...pod, labels: { ...pod.metadata.labels, ...labels } })));
     this.made = new Set();
     for (const object of objects) this.#operators(object);
   }

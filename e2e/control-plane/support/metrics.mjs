@@ -11,7 +11,7 @@ import https from "node:https";
 
 import { create, list, request, until } from "./cluster.mjs";
 
-const idle = { cpu: 10, memory: 30 };
+const idle = { cpu: 10, memory: 10 };
 const told = {};
 
 /** A quantity of the API in millionths of a CPU or bytes. */

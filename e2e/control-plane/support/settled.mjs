@@ -3,7 +3,7 @@
 import { isReady, list, until } from "./cluster.mjs";
 
 /** Waits until every workload has its replicas, every Job has ended and every claim has its volume. */
-export async function settle(namespace, seconds = 120) {
+export async function settle(namespace, seconds = 300) {
   let open = [];
   try {
     await until(`namespace ${namespace} at rest`, async () => {
@@ -33,8 +33,16 @@ async function atWork(namespace) {
 
 const matches = (selector, labels = {}) => Object.entries(selector).every(([key, value]) => labels[key] === value);
 
-/** Everything in the namespace that names something which is not there, in words. */
-export async function loose(namespace) {
+/** Fails with everything in the namespace that names something which is not there, once controllers had time to look. */
+export async function hangsTogether(namespace) {
+  await until(`everything in namespace ${namespace} that is named`, async () => {
+    const missing = await loose(namespace);
+    if (missing.length) throw new Error(`missing: ${missing.join("; ")}`);
+    return true;
+  }, 60);
+}
+
+async function loose(namespace) {
   const kinds = ["pods", "secrets", "configmaps", "persistentvolumeclaims", "serviceaccounts", "services", "endpointslices",
     "poddisruptionbudgets", "networkpolicies", "horizontalpodautoscalers", "events"];
   const found = Object.fromEntries(await Promise.all(kinds.map(async (kind) => [kind, await list(kind, namespace)])));

@@ -30,7 +30,7 @@ test("autoscalers follow load", async (t) => {
   await makeNamespace(namespace);
   t.after(() => deleteNamespace(namespace));
   await tell(namespace, { external: { agenticai_tasks_ready: 0, agenticai_worker_tasks_in_flight: 0 } });
-  await helm(4, ["install", release, chart, "--namespace", namespace, "--wait", "--timeout", "3m",
+  await helm(4, ["install", release, chart, "--namespace", namespace, "--wait", "--timeout", "10m",
     "--set", "worker.autoscaling.external.enabled=true"]);
   await until("autoscalers that see all their metrics", async () => {
     const scalers = await list("horizontalpodautoscalers", namespace);

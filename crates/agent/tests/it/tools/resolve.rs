@@ -35,7 +35,7 @@ async fn what_a_specification_leaves_open_is_the_operators() {
         ..local()
     };
     let list =
-        json!(["now", "http_request", {"builtin": "now", "timeout_seconds": 5, "max_result_bytes": 7}]);
+        json!(["now", "http_request", {"builtin": "sleep", "timeout_seconds": 5, "max_result_bytes": 7}]);
     let defs = resolve(&Tools::new(config).unwrap(), list).await.unwrap();
     let bounds: Vec<_> = defs.iter().map(|def| (def.timeout_ms, def.max_result_bytes)).collect();
     assert_eq!(bounds, [(90_000, 1000), (70_000, 1000), (5_000, 7)]);
