@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { chart, deleteNamespace, get, helm, kubectl, list, makeNamespace, request } from "../support/cluster.mjs";
+import { chart, deleteNamespace, get, helm, kubectl, list, makeNamespace, request, until } from "../support/cluster.mjs";
 import { argumentsOf, modes, prepare, slug } from "../support/modes.mjs";
 import { hangsTogether, settle } from "../support/settled.mjs";
 
@@ -96,9 +96,21 @@ for (const version of [4, 3]) {
         assert.deepEqual(await migrations(namespace), [firstMigration]);
 
         await run("uninstall");
-        const left = await remains(namespace, mode);
-        assert.deepEqual(left.filter((one) => !one.startsWith("PersistentVolumeClaim/")), [], "an uninstall left more than claims");
+        const left = await until("an uninstall that leaves volumes and their passwords alone", async () => {
+          const left = await remains(namespace, mode);
+          const more = left.filter((one) => !/^(PersistentVolumeClaim\/|Secret\/agenticai-(postgresql|redis|rabbitmq)$)/.test(one));
+          if (more.length) throw new Error(`left: ${more.join(", ")}`);
+          return left;
+        });
         t.diagnostic(left.length ? `left: ${left.join(", ")}` : "nothing left");
+
+        // What is left must not stand in the way of whoever installs it again.
+        await run("install", chart, ...argumentsOf(mode));
+        await settle(namespace);
+        const again = await constants(namespace);
+        for (const secret of left.filter((one) => one.startsWith("Secret/")).map((one) => one.slice(7))) {
+          assert.deepEqual(again.secrets[secret], first.secrets[secret], `${secret} was made anew, for volumes with the old passwords`);
+        }
       });
     }
   });
