@@ -19,7 +19,7 @@ async function inNamespace(t, prefix, name, mode) {
   return namespace;
 }
 
-describe("server-side apply of every object, and pods of every workload", { concurrency: 3, skip: way && way !== "apply" }, () => {
+describe("server-side apply of every object, and pods of every workload", { concurrency: 5, skip: way && way !== "apply" }, () => {
   for (const [name, mode] of chosen) {
     test(name, async (t) => {
       const namespace = await inNamespace(t, "apply", name, mode);
@@ -70,7 +70,7 @@ async function remains(namespace, { secrets = {}, configMaps = {}, operator = {}
 }
 
 for (const version of [4, 3]) {
-  describe(`Helm ${version}: install, upgrade, rollback, uninstall`, { concurrency: 3, skip: way && way !== `helm${version}` }, () => {
+  describe(`Helm ${version}: install, upgrade, rollback, uninstall`, { concurrency: 5, skip: way && way !== `helm${version}` }, () => {
     for (const [name, mode] of chosen) {
       test(name, async (t) => {
         const namespace = await inNamespace(t, `helm${version}`, name, mode);
