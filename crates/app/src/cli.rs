@@ -111,6 +111,8 @@ pub enum Command {
     Usage(Usage),
     /// Check configuration, ports, keys, disk, clock and models, and say how to mend them
     Doctor,
+    /// Ask a running process whether it is ready: a probe for containers, whose image has no other program
+    Health(Health),
     /// Look at the configuration
     #[command(subcommand)]
     Config(Config),
@@ -168,6 +170,17 @@ pub struct Operators {
     /// Port of health and metrics on all addresses; 0 picks a free one [default: 9090]
     #[arg(long, value_name = "PORT")]
     pub admin_port: Option<String>,
+}
+
+/// `health`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Health {
+    /// Ask only whether it lives, not whether it is ready
+    #[arg(long)]
+    pub live: bool,
+    /// Which process of this machine, where --url does not say.
+    #[command(flatten)]
+    pub operators: Operators,
 }
 
 /// `migrate`
@@ -377,6 +390,7 @@ impl Cli {
                 Some(&worker.operators)
             }
             Command::Scheduler(scheduler) => Some(&scheduler.operators),
+            Command::Health(health) => Some(&health.operators),
             _ => None,
         };
         if let Some(operators) = operators {

@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod home;
 mod keys;
+mod memory;
 mod node;
 mod render;
 mod signals;
@@ -16,11 +17,6 @@ use clap::Parser;
 
 use crate::cli::Cli;
 use crate::exit::{Exit, Failure};
-
-/// A task in flight allocates and frees in small pieces on many threads, where the system's allocator took a tenth of
-/// the processor time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let cli = Cli::parse();
@@ -44,6 +40,7 @@ fn start(cli: Cli) -> exit::Result {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(memory::give_back)
         .build()
         .map_err(|error| Failure::new(Exit::Failed, format!("no threads to be had: {error}")))?;
     let exit = runtime.block_on(commands::perform(cli));

@@ -1,6 +1,7 @@
 //! The broker of many processes: this process' own part, and connections to whatever servers there are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
@@ -17,6 +18,7 @@ use crate::redis::{RedisConfig, RedisLink};
 use crate::{Broker, DeadLetter, Live, Poke};
 
 /// Which servers carry what. Any subset works.
+#[derive(Clone)]
 pub struct BrokerConfig {
     /// Begins the names of all queues and channels: installations that share a server need names of their own.
     pub namespace: String,
@@ -26,11 +28,19 @@ pub struct BrokerConfig {
     pub redis: Option<RedisConfig>,
     /// Carries hints while RabbitMQ does not, and pokes while Redis does not.
     pub postgres: Option<Arc<dyn PostgresConnector>>,
+    /// The longest pause between two tries to connect, give or take half of it.
+    pub longest_pause: Duration,
 }
 
 impl Default for BrokerConfig {
     fn default() -> Self {
-        Self { namespace: "agenticai".to_owned(), rabbitmq: None, redis: None, postgres: None }
+        Self {
+            namespace: "agenticai".to_owned(),
+            rabbitmq: None,
+            redis: None,
+            postgres: None,
+            longest_pause: Duration::from_secs(5),
+        }
     }
 }
 
@@ -56,8 +66,8 @@ impl ClusterBroker {
             postgres.clone().map(|link| link as Arc<dyn Session>),
         ];
         let sessions = sessions.into_iter().flatten();
-        let connections =
-            sessions.map(|session| tokio::spawn(keep_connected(session)).abort_handle()).collect();
+        let connect = |session| tokio::spawn(keep_connected(session, config.longest_pause)).abort_handle();
+        let connections = sessions.map(connect).collect();
         Self { peer, rabbitmq, redis, postgres, connections }
     }
 

@@ -14,6 +14,7 @@
 mod cluster;
 mod link;
 mod memory;
+mod password;
 mod peer;
 mod pending;
 pub mod postgres;

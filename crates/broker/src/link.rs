@@ -11,9 +11,8 @@ use tokio::time::Instant;
 /// Why a connection could not be made, or ended. Its text tells an operator where to look and holds no password.
 pub type ConnectError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The pause before the second try; it doubles until [`LAST_PAUSE`].
+/// The pause before the second try; it doubles until the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A connection that lasted less than this does not make the next pause short again.
 const LASTED: Duration = Duration::from_secs(1);
@@ -116,8 +115,8 @@ pub(crate) trait Session: Send + Sync {
     async fn serve(&self) -> Result<Infallible, ConnectError>;
 }
 
-/// Serves one connection after another, for ever.
-pub(crate) async fn keep_connected(session: Arc<dyn Session>) {
+/// Serves one connection after another, for ever, with a pause of `longest` at most between two tries.
+pub(crate) async fn keep_connected(session: Arc<dyn Session>, longest: Duration) {
     let (mut pause, mut quiet_until) = (FIRST_PAUSE, Instant::now());
     loop {
         let began = Instant::now();
@@ -135,7 +134,7 @@ pub(crate) async fn keep_connected(session: Arc<dyn Session>) {
         }
         // Processes that lost one server together do not come back together.
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        pause = (pause * 2).min(longest);
     }
 }
 

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use url::Url;
 
 use crate::DeadLetter;
 use crate::link::{ConnectError, Link, PROBE, Session, answer, count};
+use crate::password;
 use crate::peer::Peer;
 use crate::pending::Pending;
 use crate::tls::TlsFiles;
@@ -51,11 +53,11 @@ const QUEUE_HINTS: i64 = 256;
 const QUEUE_LETTERS: i64 = 10_000;
 const LETTERS: usize = 256;
 
-/// Seconds after which both sides give a silent connection up.
-const HEARTBEAT: u16 = 10;
-
 /// The longest string that AMQP has a place for in names.
 const NAME: usize = 255;
+
+/// The user that a new server has, and its password.
+const GUEST: &str = "guest";
 
 /// How RabbitMQ is reached.
 #[derive(Debug, Clone)]
@@ -63,8 +65,37 @@ pub struct RabbitMqConfig {
     /// `amqp://user:password@host:port/vhost` or `amqps://…`; of several, for the nodes of one cluster, the first that
     /// answers is used. Reserved characters are written as `%` and two digits.
     pub urls: Vec<String>,
+    /// The password, where the addresses hold none. Read for each connection.
+    pub password_file: Option<PathBuf>,
+    /// Seconds after which both sides give a silent connection up.
+    pub heartbeat_seconds: u16,
     /// For `amqps`.
     pub tls: TlsFiles,
+}
+
+impl Default for RabbitMqConfig {
+    fn default() -> Self {
+        Self { urls: Vec::new(), password_file: None, heartbeat_seconds: 10, tls: TlsFiles::default() }
+    }
+}
+
+impl RabbitMqConfig {
+    /// Finds what no later try would mend.
+    pub fn check(&self) -> Result<(), ConnectError> {
+        for url in &self.urls {
+            let in_address = Address::parse(url)?.password.is_some();
+            password::check(self.password_file.as_ref(), "RabbitMQ", in_address)?;
+        }
+        Ok(())
+    }
+
+    fn password(&self, address: &Address) -> Result<String, ConnectError> {
+        match (&self.password_file, &address.password) {
+            (Some(file), _) => password::read(file),
+            (None, Some(password)) => Ok(password.clone()),
+            (None, None) => Ok(if address.user == GUEST { GUEST } else { "" }.to_owned()),
+        }
+    }
 }
 
 /// Publishes and takes hints; publishes dead letters.
@@ -115,9 +146,11 @@ impl RabbitMqLink {
 
     async fn open(&self, url: &str) -> Result<Connection, ConnectError> {
         let address = Address::parse(url)?;
-        let mut args =
-            OpenConnectionArguments::new(&address.host, address.port, &address.user, &address.password);
-        args.virtual_host(&address.vhost).heartbeat(HEARTBEAT).connection_name("agenticai");
+        let password = self.config.password(&address)?;
+        let mut args = OpenConnectionArguments::new(&address.host, address.port, &address.user, &password);
+        args.virtual_host(&address.vhost)
+            .heartbeat(self.config.heartbeat_seconds)
+            .connection_name("agenticai");
         if address.tls {
             let connector = TlsConnector::from(Arc::new(self.config.tls.client()?));
             args.tls_adaptor(TlsAdaptor::new(connector, address.host));
@@ -257,7 +290,7 @@ struct Address {
     host: String,
     port: u16,
     user: String,
-    password: String,
+    password: Option<String>,
     vhost: String,
 }
 
@@ -275,10 +308,11 @@ impl Address {
             }
         };
         let decode = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
-        let (user, password) = match url.username() {
-            "" => ("guest".to_owned(), "guest".to_owned()),
-            user => (decode(user)?, decode(url.password().unwrap_or(""))?),
+        let user = match url.username() {
+            "" => GUEST.to_owned(),
+            user => decode(user)?,
         };
+        let password = url.password().map(decode).transpose()?;
         let vhost = match url.path() {
             "" | "/" => "/".to_owned(),
             path => decode(path.trim_start_matches('/'))?,
@@ -300,16 +334,17 @@ mod tests {
     #[test]
     fn addresses_are_taken_apart() {
         let parse = |text| Address::parse(text).map_err(|error| error.to_string());
-        let parts = |tls, port, user: &str, password: &str, vhost: &str| {
-            let (user, password, vhost) = (user.to_owned(), password.to_owned(), vhost.to_owned());
+        let parts = |tls, port, user: &str, password: Option<&str>, vhost: &str| {
+            let (user, password, vhost) = (user.to_owned(), password.map(str::to_owned), vhost.to_owned());
             Ok(Address { tls, host: "mq".to_owned(), port, user, password, vhost })
         };
-        assert_eq!(parse("amqp://mq"), parts(false, 5672, "guest", "guest", "/"));
-        assert_eq!(parse("amqp://mq/"), parts(false, 5672, "guest", "guest", "/"));
-        assert_eq!(parse("amqps://a:b@mq/%2f"), parts(true, 5671, "a", "b", "/"));
+        assert_eq!(parse("amqp://mq"), parts(false, 5672, "guest", None, "/"));
+        assert_eq!(parse("amqp://mq/"), parts(false, 5672, "guest", None, "/"));
+        assert_eq!(parse("amqps://a:b@mq/%2f"), parts(true, 5671, "a", Some("b"), "/"));
+        assert_eq!(parse("amqp://a@mq"), parts(false, 5672, "a", None, "/"));
         assert_eq!(
             parse("amqp://a%40b:p%2F%3A%25@mq:99/my%20host"),
-            parts(false, 99, "a@b", "p/:%", "my host")
+            parts(false, 99, "a@b", Some("p/:%"), "my host")
         );
         assert!(parse("http://mq").is_err());
         assert!(parse("amqp//a:secret@mq").is_err_and(|error| !error.contains("secret")));

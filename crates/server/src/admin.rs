@@ -3,25 +3,29 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use prometheus_client::registry::Registry;
-use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use agenticai_store::Store;
+use agenticai_wire::BareHealthView;
 
 use crate::metrics::{self, Backlog};
 use crate::{health, problem};
 
 /// How a process stands. Cloning it is cheap; all clones are one.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Standing(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
+    /// How long the database may take to say that it is there.
+    health_timeout: Duration,
     phase: Mutex<Phase>,
     parts: OnceLock<Parts>,
 }
@@ -48,6 +52,11 @@ impl Default for Phase {
 }
 
 impl Standing {
+    /// It is starting. Later its database has to answer within `health_timeout`, or it is not ready.
+    pub fn new(health_timeout: Duration) -> Self {
+        Self(Arc::new(Inner { health_timeout, phase: Mutex::default(), parts: OnceLock::new() }))
+    }
+
     /// It cannot work yet: for people, what it waits for.
     pub fn waits_for(&self, what: impl Into<String>) {
         self.change(Phase::Starting(what.into()));
@@ -85,7 +94,10 @@ impl Standing {
         };
         let mut checks = BTreeMap::from([("process".to_owned(), process)]);
         if let Some(parts) = self.0.parts.get() {
-            checks.insert("database".to_owned(), health::database(parts.store.as_ref()).await);
+            checks.insert(
+                "database".to_owned(),
+                health::database(parts.store.as_ref(), self.0.health_timeout).await,
+            );
         }
         checks
     }
@@ -115,21 +127,38 @@ async fn print_metrics(State(standing): State<Standing>) -> Response {
 }
 
 /// The routes of the public port that say how the process stands, and nothing more of it than that.
-pub(crate) fn bare_router<S: Clone + Send + Sync + 'static>(standing: Standing) -> Router<S> {
-    Router::new()
-        .route("/health", get(bare))
-        .route("/health/ready", get(bare))
-        .route("/health/live", get(async || bare_answer(true)))
-        .with_state(standing)
+pub(crate) fn bare_routes() -> OpenApiRouter<Standing> {
+    OpenApiRouter::new().routes(routes!(bare_health)).routes(routes!(bare_live)).routes(routes!(bare_ready))
 }
 
-async fn bare(State(standing): State<Standing>) -> Response {
-    bare_answer(standing.checks().await.values().all(|check| check == "ok"))
+/// Whether the process runs. Says nothing of what it depends on: restarting it would not mend that.
+#[utoipa::path(
+    get, path = "/health/live", tag = "operation", operation_id = "live",
+    responses((status = 200, body = BareHealthView))
+)]
+async fn bare_live() -> Response {
+    bare(true)
 }
 
-fn bare_answer(good: bool) -> Response {
-    use axum::response::IntoResponse;
-    // The name tells this server from others that answer on the same port.
-    let body = Json(json!({ "status": health::word(good), "service": health::SERVICE }));
-    (health::status(good), body).into_response()
+/// Whether requests should be sent here: the database answers and the process is not about to stop.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "operation", operation_id = "ready",
+    responses((status = 200, body = BareHealthView), (status = 503, description = "Not ready", body = BareHealthView))
+)]
+async fn bare_ready(State(standing): State<Standing>) -> Response {
+    bare(standing.checks().await.values().all(|check| check == "ok"))
+}
+
+/// The same as `/health/ready`, under the name that people try first.
+#[utoipa::path(
+    get, path = "/health", tag = "operation", operation_id = "health",
+    responses((status = 200, body = BareHealthView), (status = 503, description = "Not ready", body = BareHealthView))
+)]
+async fn bare_health(standing: State<Standing>) -> Response {
+    bare_ready(standing).await
+}
+
+fn bare(good: bool) -> Response {
+    let view = BareHealthView { status: health::word(good).to_owned(), service: health::SERVICE.to_owned() };
+    (health::status(good), Json(view)).into_response()
 }

@@ -17,8 +17,6 @@ use agenticai_store::{KeyHash, Principal};
 use crate::problem::{ApiError, UNAUTHENTICATED};
 use crate::state::Api;
 
-/// How long a key is trusted without being looked up again: a key that is withdrawn stays good for so long.
-const TRUST: Duration = Duration::from_secs(5);
 /// Keys that are remembered at most.
 const KEYS: usize = 4096;
 
@@ -31,7 +29,7 @@ impl FromRequestParts<Arc<Api>> for Auth {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
         let key = bearer(parts).ok_or_else(|| unauthenticated("Send `Authorization: Bearer <API key>`."))?;
         let hash: KeyHash = Sha256::digest(key.as_bytes()).into();
-        if let Some(principal) = api.keys.get(&hash) {
+        if let Some(principal) = api.keys.get(&hash, api.settings.key_trust) {
             return Ok(Self(principal));
         }
         match api.store.authenticate(hash).await? {
@@ -60,9 +58,9 @@ fn unauthenticated(detail: &str) -> ApiError {
 pub(crate) struct KeyCache(Mutex<HashMap<KeyHash, (Instant, Principal)>>);
 
 impl KeyCache {
-    fn get(&self, hash: &KeyHash) -> Option<Principal> {
+    fn get(&self, hash: &KeyHash, trust: Duration) -> Option<Principal> {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.get(hash).filter(|(seen, _)| seen.elapsed() < TRUST).map(|(_, principal)| *principal)
+        keys.get(hash).filter(|(seen, _)| seen.elapsed() < trust).map(|(_, principal)| *principal)
     }
 
     fn put(&self, hash: KeyHash, principal: Principal) {

@@ -14,9 +14,6 @@ use agenticai_wire::HealthView;
 
 use crate::state::Api;
 
-/// How long the store may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Whether the process runs. Says nothing of what it depends on: restarting it would not mend that.
 #[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = HealthView)))]
 pub(crate) async fn live() -> Response {
@@ -42,20 +39,20 @@ pub(crate) async fn health(State(api): State<Arc<Api>>) -> Response {
 }
 
 async fn checks(api: &Api) -> BTreeMap<String, String> {
-    let database = database(api.store.as_ref()).await;
+    let database = database(api.store.as_ref(), api.settings.health_timeout).await;
     let process = if api.shutdown.is_cancelled() { "is stopping" } else { "ok" };
     BTreeMap::from([("database".to_owned(), database), ("process".to_owned(), process.to_owned())])
 }
 
-/// `ok`, or what is wrong with the database.
-pub(crate) async fn database(store: &dyn Store) -> String {
-    match tokio::time::timeout(PATIENCE, store.now()).await {
+/// `ok`, or what is wrong with the database, which has to answer within `patience`.
+pub(crate) async fn database(store: &dyn Store, patience: Duration) -> String {
+    match tokio::time::timeout(patience, store.now()).await {
         Ok(Ok(_)) => "ok".to_owned(),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database failed its health check");
             "does not answer".to_owned()
         }
-        Err(_) => format!("did not answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("did not answer within {} s", patience.as_secs()),
     }
 }
 

@@ -29,7 +29,7 @@ mod usage;
 pub use abilities::{Abilities, ModelCheck};
 pub use admin::{Standing, admin_router};
 pub use metrics::{Backlog, Metrics};
-pub use openapi::openapi;
+pub use openapi::{openapi, public_openapi};
 pub use state::{ApiSettings, ApiState};
 
 use std::sync::Arc;
@@ -44,20 +44,20 @@ use state::Api;
 /// All routes, ready to be served. Must be called inside a Tokio runtime.
 pub fn router(state: ApiState) -> Router {
     let (routes, _) = routes().split_for_parts();
-    finish(routes, state)
+    finish(routes.merge(docs::router(&docs::WHOLE)), state)
 }
 
 /// The routes for everybody of a process whose operators have a port of their own ([`admin_router`]): no metrics, and of
 /// its health nothing but whether it is ready.
 pub fn public_router(state: ApiState, standing: Standing) -> Router {
     let (routes, _) = api_routes().split_for_parts();
-    finish(routes.merge(admin::bare_router(standing)), state)
+    let (health, _) = admin::bare_routes().split_for_parts();
+    finish(routes.merge(health.with_state(standing)).merge(docs::router(&docs::PUBLIC)), state)
 }
 
 fn finish(routes: Router<Arc<Api>>, state: ApiState) -> Router {
     let api = Arc::new(Api::new(state));
     routes
-        .merge(docs::router())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(api.settings.body_limit))
@@ -65,7 +65,7 @@ fn finish(routes: Router<Arc<Api>>, state: ApiState) -> Router {
         .with_state(api)
 }
 
-/// The routes that the OpenAPI document describes.
+/// All routes that an OpenAPI document describes, for a server with one port.
 fn routes() -> OpenApiRouter<Arc<Api>> {
     api_routes()
         .routes(routes!(health::health))

@@ -25,8 +25,17 @@ const OPEN: &[&str] = &["/health", "/health/live", "/health/ready", "/metrics", 
 
 const LOGIN: &str = "api_key";
 
-/// The whole document. `docs/openapi.json` is a copy of it that a test keeps equal.
+/// The document of a server with one port. `docs/openapi.json` is a copy of it that a test keeps equal.
 pub fn openapi() -> OpenApi {
+    document([crate::routes().into_openapi()])
+}
+
+/// The document of a port for everybody, where operators have their own: no metrics, and health without reasons.
+pub fn public_openapi() -> OpenApi {
+    document([crate::api_routes().into_openapi(), crate::admin::bare_routes().into_openapi()])
+}
+
+fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     let components = ComponentsBuilder::new()
         .security_scheme(
             LOGIN,
@@ -45,7 +54,7 @@ pub fn openapi() -> OpenApi {
         .components(Some(components))
         .security(Some([SecurityRequirement::new::<_, [String; 0], String>(LOGIN, [])]))
         .build();
-    document.merge(crate::routes().into_openapi());
+    parts.into_iter().for_each(|part| document.merge(part));
     for (path, item) in &mut document.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
         for operation in operations.into_iter().flatten() {

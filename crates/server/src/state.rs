@@ -40,6 +40,18 @@ pub struct ApiState {
 pub struct ApiSettings {
     /// Largest request body in bytes.
     pub body_limit: usize,
+    /// Items of a page where a request does not say.
+    pub default_page: u32,
+    /// Items of a page at most.
+    pub max_page: u32,
+    /// Largest metadata of a task, as JSON, in bytes.
+    pub max_metadata_bytes: usize,
+    /// Longest time-out that a request may give a task.
+    pub max_task_timeout: Duration,
+    /// How long a key is trusted without being looked up again: a key that is withdrawn stays good for so long.
+    pub key_trust: Duration,
+    /// How long the store may take to say that it is there, before the server counts as not ready.
+    pub health_timeout: Duration,
     /// Longest that `Prefer: wait=N` may hold a request.
     pub max_wait: Duration,
     /// Pause after which a silent stream sends a comment, so that proxies keep it open.
@@ -54,6 +66,12 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             body_limit: 4 * 1024 * 1024,
+            default_page: 50,
+            max_page: 1000,
+            max_metadata_bytes: 16 * 1024,
+            max_task_timeout: Duration::from_secs(10 * 366 * 24 * 3600),
+            key_trust: Duration::from_secs(5),
+            health_timeout: Duration::from_secs(2),
             max_wait: Duration::from_secs(300),
             keep_alive: Duration::from_secs(15),
             poll: Duration::from_secs(1),

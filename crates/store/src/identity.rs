@@ -36,6 +36,8 @@ pub struct Bootstrap {
     pub user: String,
     /// Hash of the owner's first key.
     pub key: KeyHash,
+    /// Days after their end that its tasks are kept, where the store removes any.
+    pub retention_days: u32,
 }
 
 /// Tenants, users and keys.

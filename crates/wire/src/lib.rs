@@ -13,7 +13,7 @@ mod usage;
 pub use agents::{AgentPage, AgentView, ToolView};
 pub use budgets::{AmountView, BudgetBounds, BudgetPage, BudgetRequest, BudgetScopeView, BudgetView};
 pub use events::{EndEvent, EntryEvent, ResetEvent, StartedEvent, StatusEvent, TokenEvent, event};
-pub use health::HealthView;
+pub use health::{BareHealthView, HealthView};
 pub use problem::{Problem, ProblemField};
 pub use schedules::{
     FiringPage, FiringView, OccurrenceView, OccurrencesView, SchedulePage, ScheduleRequest, ScheduleView,

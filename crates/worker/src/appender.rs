@@ -11,8 +11,6 @@ use crate::lease::Lease;
 use crate::metrics::WorkerMetrics;
 use crate::quiet::warn_seldom;
 
-/// Runs in one batch at most: it bounds the latency of a commit.
-const BATCH: usize = 512;
 type Reply = oneshot::Sender<Result<AppendOutcome, StoreError>>;
 
 /// Where drivers hand in their runs.
@@ -20,13 +18,13 @@ type Reply = oneshot::Sender<Result<AppendOutcome, StoreError>>;
 pub struct Appender(mpsc::UnboundedSender<(Append, Reply)>);
 
 impl Appender {
-    /// Starts appending under a lease; ends when the last clone is dropped. One batch is under way at a time: a second
-    /// one would hold half as many runs and lock the same rows.
-    pub fn start(store: Arc<dyn Store>, lease: Arc<Lease>, metrics: Arc<WorkerMetrics>) -> Self {
+    /// Starts appending under a lease; ends when the last clone is dropped. One batch, of `most` runs at most, is under
+    /// way at a time: a second one would hold half as many and lock the same rows.
+    pub fn start(store: Arc<dyn Store>, lease: Arc<Lease>, metrics: Arc<WorkerMetrics>, most: usize) -> Self {
         let (to, mut from) = mpsc::unbounded_channel::<(Append, Reply)>();
         tokio::spawn(async move {
             let mut batch = Vec::new();
-            while from.recv_many(&mut batch, BATCH).await > 0 {
+            while from.recv_many(&mut batch, most).await > 0 {
                 let (runs, replies): (Vec<Append>, Vec<Reply>) = batch.drain(..).unzip();
                 metrics.append_batch.observe(runs.len() as f64);
                 let outcomes = commit(store.as_ref(), &lease, runs).await;

@@ -46,6 +46,30 @@ pub struct WorkerConfig {
     /// Takes suspects and nothing else, one at a time, and ends when there are none: the life of a process that is
     /// started to be crashed (see [`crate::apart`]).
     pub suspects_only: bool,
+    /// Without a hint, ready tasks are looked for this often.
+    pub poll: Duration,
+    /// Tasks that one claim takes at most.
+    pub max_claim: usize,
+    /// Runs that one commit takes at most: it bounds the latency of a commit.
+    pub max_append: usize,
+    /// So many calls' worth is drawn from a budget at once where there is plenty.
+    pub budget_calls: u32,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            name: "worker".to_owned(),
+            concurrency: 256,
+            lease_ttl: Duration::from_secs(3),
+            drain: Duration::from_secs(25),
+            suspects_only: false,
+            poll: Duration::from_millis(500),
+            max_claim: 256,
+            max_append: 512,
+            budget_calls: 16,
+        }
+    }
 }
 
 /// How a worker is asked to stop.
@@ -77,15 +101,11 @@ pub struct Worker {
 /// Tasks in drivers' hands.
 type Slots = Arc<Mutex<HashMap<TaskId, Arc<Slot>>>>;
 
-/// Tasks that one claim takes at most.
-const CLAIM: usize = 256;
 /// While there is more than places, one claim is made for the places that become free within this time: a claim costs
 /// the database as much as several tasks of one.
 const GATHER: Duration = Duration::from_millis(3);
 /// How late a timer may be that falls due while nobody looks.
 const LATEST_TIMER: Duration = Duration::from_millis(100);
-/// Without a hint, ready tasks are looked for this often.
-const POLL: Duration = Duration::from_millis(500);
 
 impl Worker {
     /// Works until it is stopped. An error means that the store cannot be worked with at all.
@@ -159,7 +179,13 @@ impl Worker {
             tokio::spawn(apart::watch(store.clone(), broker.clone(), self.apart.clone(), over.clone()));
         }
 
-        let purse = Arc::new(Purse::new(store.clone(), lease.worker, clock.clone(), metrics.clone()));
+        let purse = Arc::new(Purse::new(
+            store.clone(),
+            lease.worker,
+            clock.clone(),
+            metrics.clone(),
+            self.config.budget_calls,
+        ));
         tokio::spawn(budgets::keep(purse.clone(), over.clone()));
 
         let slots = Slots::default();
@@ -169,7 +195,7 @@ impl Worker {
             broker: broker.clone(),
             performer: self.performer.clone(),
             agents,
-            appender: Appender::start(store.clone(), lease.clone(), metrics.clone()),
+            appender: Appender::start(store.clone(), lease.clone(), metrics.clone(), self.config.max_append),
             lease: lease.clone(),
             clock,
             metrics: metrics.clone(),
@@ -214,7 +240,7 @@ impl Worker {
                 () = shared.lease.dead.cancelled() => return,
                 () = places.free() => {}
             }
-            let wanted = Wanted { suspects, ..places.wanted(CLAIM) };
+            let wanted = Wanted { suspects, ..places.wanted(self.config.max_claim) };
             let (limit, some_sated) = (wanted.limit as usize, !wanted.sated.is_empty());
             let claiming = shared.doubt.claiming().await;
             let claimed = match self.store.claim(shared.lease.worker, wanted).await {
@@ -223,7 +249,7 @@ impl Worker {
                     drop(claiming);
                     shared.doubt.raise();
                     warn_seldom!(%error, "tasks cannot be claimed");
-                    tokio::time::sleep(POLL).await;
+                    tokio::time::sleep(self.config.poll).await;
                     continue;
                 }
             };
@@ -250,7 +276,7 @@ impl Worker {
             if full {
                 tokio::time::sleep(GATHER).await;
             } else {
-                let idle = tokio::time::timeout(POLL, self.broker.hinted());
+                let idle = tokio::time::timeout(self.config.poll, self.broker.hinted());
                 tokio::select! {
                     () = stop.drain.cancelled() => return,
                     () = shared.lease.dead.cancelled() => return,

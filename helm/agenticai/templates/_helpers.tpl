@@ -21,6 +21,15 @@
 {{- printf "%s-%s" (include "agenticai.fullname" .root) .component }}
 {{- end }}
 
+{{/*
+agenticai.clusterwide.name $: the beginning of the names of objects that belong to no namespace. Two releases of one name in
+two namespaces must not fight over them.
+*/}}
+{{- define "agenticai.clusterwide.name" -}}
+{{- $name := include "agenticai.fullname" . -}}
+{{- if eq $name .Release.Namespace }}{{ $name }}{{ else }}{{ printf "%s-%s" .Release.Namespace $name }}{{ end -}}
+{{- end }}
+
 {{- define "agenticai.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
@@ -56,12 +65,15 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* agenticai.metadata (dict "root" $ "component" "api" ["name" n] ["own" annotations]): an object's whole metadata. */}}
+{{/* agenticai.metadata (dict "root" $ "component" "api" ["name" n] ["own" annotations] ["labels" map]): an object's whole metadata. */}}
 {{- define "agenticai.metadata" -}}
 name: {{ .name | default (include "agenticai.component.name" .) }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "agenticai.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- include "agenticai.annotations" . }}
 {{- end }}
 

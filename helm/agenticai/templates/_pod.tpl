@@ -32,7 +32,7 @@ tolerations:
 {{/* agenticai.priorityClass (dict "root" $ "values" map): the class that the chart makes for this kind of pod, if it does. */}}
 {{- define "agenticai.priorityClass" -}}
 {{- if and .root.Values.priorityClasses.create .values.priority -}}
-{{- printf "%s-%s" (include "agenticai.fullname" .root) .values.priority }}
+{{- printf "%s-%s" (include "agenticai.clusterwide.name" .root) .values.priority }}
 {{- end -}}
 {{- end }}
 

@@ -5,7 +5,7 @@ told at once. One `define` for each subject; a subject's lines are empty where a
 
 {{- define "agenticai.validations" -}}
 {{- $wrong := list -}}
-{{- range $subject := list "connections" "scaling" "storage" "state" "secrets" "images" -}}
+{{- range $subject := list "connections" "scaling" "storage" "state" "secrets" "images" "edge" "observability" -}}
 {{- range $line := include (printf "agenticai.validations.%s" $subject) $ | splitList "\n" -}}
 {{- if trim $line }}{{ $wrong = append $wrong (trim $line) }}{{ end -}}
 {{- end -}}

@@ -63,6 +63,10 @@ pub struct ToolsConfig {
     pub allow_stdio: bool,
     /// Bound on the time-out of tools of the class `once`.
     pub max_once_timeout: Duration,
+    /// Time-out of one attempt where a specification names none.
+    pub default_timeout: Duration,
+    /// Bound on a result where a specification names none, in bytes.
+    pub default_max_result_bytes: u32,
     /// Resolves names instead of the system.
     pub lookup: Option<Lookup>,
 }
@@ -75,6 +79,8 @@ impl Default for ToolsConfig {
             mcp_servers: BTreeMap::new(),
             allow_stdio: false,
             max_once_timeout: Duration::from_secs(300),
+            default_timeout: Duration::from_millis(ToolDef::TIMEOUT_MS),
+            default_max_result_bytes: ToolDef::MAX_RESULT_BYTES,
             lookup: None,
         }
     }
@@ -90,6 +96,8 @@ struct Inner {
     http: HttpClient,
     servers: Servers,
     max_once_timeout: Duration,
+    default_timeout: Duration,
+    default_max_result_bytes: u32,
 }
 
 impl Tools {
@@ -105,6 +113,8 @@ impl Tools {
             http,
             servers,
             max_once_timeout: config.max_once_timeout,
+            default_timeout: config.default_timeout,
+            default_max_result_bytes: config.default_max_result_bytes,
         })))
     }
 

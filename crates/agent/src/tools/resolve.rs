@@ -30,6 +30,8 @@ struct Resolution {
     errors: Vec<SpecError>,
     names: Names,
     max_once_timeout: Duration,
+    default_timeout: Duration,
+    default_max_result_bytes: u32,
 }
 
 pub(super) async fn resolve(tools: &Tools, spec: &AgentSpec) -> Result<Vec<ToolDef>, Vec<SpecError>> {
@@ -45,6 +47,8 @@ pub(super) async fn resolve(tools: &Tools, spec: &AgentSpec) -> Result<Vec<ToolD
         errors: Vec::new(),
         names: Names::default(),
         max_once_timeout: tools.0.max_once_timeout,
+        default_timeout: tools.0.default_timeout,
+        default_max_result_bytes: tools.0.default_max_result_bytes,
     };
     // Names that their author chose come first: a server's names give way to them.
     for tool in &spec.tools {
@@ -195,7 +199,7 @@ impl Resolution {
         retry: Option<&RetryPolicy>,
     ) -> Bounds {
         let longest = self.max_once_timeout;
-        let mut timeout = Duration::from_millis(ToolDef::TIMEOUT_MS);
+        let mut timeout = self.default_timeout;
         if let Some(seconds) = timeout_seconds {
             timeout = Duration::from_secs(seconds.into());
             if seconds == 0 {
@@ -203,14 +207,14 @@ impl Resolution {
             } else if effect == Effect::Once && timeout > longest {
                 let longest = longest.as_secs();
                 self.wrong(format!("{path}.timeout_seconds"), format!(
-                    "a call of the class `once` may take {longest} s at most (the setting `worker.max_once_timeout`), \
+                    "a call of the class `once` may take {longest} s at most (the setting `worker.max_once_timeout_seconds`), \
                      since a worker that stops waits for it"
                 ));
             }
         } else if effect == Effect::Once {
             timeout = timeout.min(longest);
         }
-        let max_result_bytes = max_result_bytes.unwrap_or(ToolDef::MAX_RESULT_BYTES);
+        let max_result_bytes = max_result_bytes.unwrap_or(self.default_max_result_bytes);
         if !(1..=MAX_RESULT_BYTES).contains(&max_result_bytes) {
             self.wrong(
                 format!("{path}.max_result_bytes"),

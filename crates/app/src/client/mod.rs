@@ -122,6 +122,15 @@ impl Client {
         Ok((bytes.into(), header))
     }
 
+    /// GET of whatever is answered: a refusal is an answer, too.
+    pub async fn look(&self, path: Path<'_>) -> Result<(StatusCode, Vec<u8>)> {
+        let answer =
+            self.request(Method::GET, path).send().await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        Ok((status, bytes.into()))
+    }
+
     /// POST that may be sent again without doing its work twice: an answer that was lost is asked for once more.
     pub async fn post_once<B: Serialize, T: DeserializeOwned>(&self, path: Path<'_>, body: &B) -> Result<T> {
         let key = uuid::Uuid::new_v4().to_string();

@@ -17,18 +17,31 @@ mod worker;
 pub use role::Role;
 
 use crate::commands::Context;
+use crate::config::LogFormat;
 use crate::exit::Result;
 
 /// Runs a role until somebody says stop.
 pub async fn run(context: &Context, role: Role) -> Result {
-    match role {
+    let ended = match role {
         Role::Api => api::run(context).await,
         Role::Worker => worker::run(context, None).await,
         Role::Scheduler => scheduler::run(context).await,
-    }
+    };
+    logged(context, ended)
 }
 
 /// Runs a worker that takes only tasks that crash workers, until there are none.
 pub async fn suspects(context: &Context, name: String) -> Result {
-    worker::run(context, Some(name)).await
+    logged(context, worker::run(context, Some(name)).await)
+}
+
+/// The last word of a process whose log is read by machines is a line of the log.
+fn logged(context: &Context, ended: Result) -> Result {
+    match ended {
+        Err(failure) if context.loaded.settings.log.format == LogFormat::Json => {
+            tracing::error!(exit_code = failure.exit as u8, "{failure}");
+            Ok(failure.exit)
+        }
+        ended => ended,
+    }
 }

@@ -41,9 +41,6 @@ impl Role {
 /// not ready.
 const POD_PRE_STOP: Duration = Duration::from_secs(5);
 
-/// How long connections may take to end once everything behind them has.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
-
 /// A process of a cluster: its operators' port, and how it is told to stop.
 pub struct Process {
     /// What its operators see.
@@ -74,8 +71,8 @@ impl Process {
             }
         });
         let (port, listener) = bind(settings.cluster.admin_port, "--admin-port")?;
-        let standing = Standing::default();
-        let admin = Serving::start(listener, admin_router(standing.clone()));
+        let standing = Standing::new(settings.cluster.health_timeout);
+        let admin = Serving::start(listener, admin_router(standing.clone()), settings.cluster.close_timeout);
         tracing::info!(port, "{} {} serves its operators", role.name(), env!("CARGO_PKG_VERSION"));
         for remark in &context.loaded.remarks {
             tracing::warn!("{remark}");
@@ -118,13 +115,14 @@ pub fn bind(port: u16, flag: &str) -> Result<(u16, TcpListener)> {
 
 /// A port that is served.
 pub struct Serving {
+    close_timeout: Duration,
     closing: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Serving {
-    /// Serves routes on a listener.
-    pub fn start(listener: TcpListener, router: Router) -> Self {
+    /// Serves routes on a listener. `close_timeout` is how long its connections may take to end once it stops.
+    pub fn start(listener: TcpListener, router: Router, close_timeout: Duration) -> Self {
         let closing = CancellationToken::new();
         let serve = listen::serve(listener, router, Connections::default(), closing.clone());
         let task = tokio::spawn(async move {
@@ -132,14 +130,14 @@ impl Serving {
                 tracing::error!(%error, "a port is served no more");
             }
         });
-        Self { closing, task }
+        Self { close_timeout, closing, task }
     }
 
     /// Accepts nobody new and gives the connections that are open a moment to end.
     pub async fn stop(self) {
         self.closing.cancel();
         let abort = self.task.abort_handle();
-        if tokio::time::timeout(LAST_ANSWERS, self.task).await.is_err() {
+        if tokio::time::timeout(self.close_timeout, self.task).await.is_err() {
             abort.abort();
         }
     }

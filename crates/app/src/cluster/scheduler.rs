@@ -9,13 +9,13 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use agenticai_broker::Broker;
+use agenticai_broker::{Broker, ClusterBroker};
 use agenticai_server::Backlog;
 use agenticai_store::Store;
 use agenticai_store::postgres::{Housekept, PostgresStore};
 
 use super::Role;
-use super::broker::{BrokerMetrics, broker};
+use super::broker::{self, BrokerMetrics};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
@@ -35,25 +35,27 @@ const JOBS: [(&str, Job); 3] = [
 
 /// Runs the jobs until somebody says stop.
 pub async fn run(context: &Context) -> Result {
+    let settings = &context.loaded.settings;
     let process = Process::begin(context, Role::Scheduler)?;
+    let broker = broker::config(context, Role::Scheduler)?;
     let Some(postgres) = wait_for_store(context, Role::Scheduler, &process.standing, &process.stop).await?
     else {
         return Ok(Exit::Ok);
     };
     let store: Arc<dyn Store> = Arc::new(postgres.clone());
-    let broker = broker(context, Role::Scheduler)?;
+    let broker = Arc::new(ClusterBroker::start(broker));
     let mut registry = Registry::default();
     let backlog = Backlog::register(&mut registry);
     registry.register_collector(Box::new(PoolMetrics(postgres.clone())));
     registry.register_collector(Box::new(BrokerMetrics::of(&broker)));
-    let watch = Watch::new(postgres.clone(), context.loaded.settings.scheduler.stuck_after, &mut registry);
+    let watch = Watch::new(postgres.clone(), &settings.scheduler, &mut registry);
     let (jobs, ending) = (TaskTracker::new(), CancellationToken::new());
     for (name, job) in JOBS {
         tracing::info!(job = name, "scheduled");
         jobs.spawn(job(store.clone(), broker.clone(), ending.clone()));
     }
     tracing::info!(job = "retention", "scheduled");
-    jobs.spawn(housekeep(postgres.clone(), ending.clone()));
+    jobs.spawn(housekeep(postgres.clone(), settings.scheduler.retention_check, ending.clone()));
     tracing::info!(job = "stuck tasks", "scheduled");
     jobs.spawn(watch.run(ending.clone()));
     jobs.close();
@@ -62,7 +64,7 @@ pub async fn run(context: &Context) -> Result {
     process.retire().await;
     ending.cancel();
     // Each statement of a job is whole by itself: what does not end in time is left to the next scheduler.
-    let ended = tokio::time::timeout(context.loaded.settings.worker.drain, jobs.wait());
+    let ended = tokio::time::timeout(settings.worker.drain, jobs.wait());
     process.hurry.run_until_cancelled(ended).await;
     postgres.close();
     process.end().await;
@@ -95,12 +97,11 @@ async fn roll_up(store: Arc<dyn Store>, stop: CancellationToken) {
     }
 }
 
-/// Between two rounds of housekeeping, and after one that failed.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// After a round of housekeeping that failed.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// Makes partitions in time and removes what is past its retention.
-async fn housekeep(store: PostgresStore, stop: CancellationToken) {
+async fn housekeep(store: PostgresStore, every: Duration, stop: CancellationToken) {
     loop {
         let Some(done) = stop.run_until_cancelled(store.housekeep()).await else { return };
         let pause = match done {
@@ -109,11 +110,11 @@ async fn housekeep(store: PostgresStore, stop: CancellationToken) {
                     let Housekept { made, rehomed, removed, dropped, blobs } = done;
                     tracing::info!(made, rehomed, removed, dropped, blobs, "housekeeping");
                 }
-                HOUSEKEEPING
+                every
             }
             Err(error) => {
                 tracing::warn!(%error, "housekeeping was cut short; trying again");
-                AGAIN
+                AGAIN.min(every)
             }
         };
         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {

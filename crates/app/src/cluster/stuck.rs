@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use agenticai_store::StoreError;
 use agenticai_store::postgres::{PostgresStore, Stuck, StuckReason};
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_secs(60);
+use crate::config::Scheduler;
+
 /// Those that are counted: beyond, a number says no more than that it is large.
 const MOST: u32 = 1_000;
 /// Those that the log names.
@@ -36,10 +36,13 @@ struct Found {
     mended: Family<Reason, Counter>,
 }
 
-/// Looks again and again, until it is told to stop. `bound` is how long a task may stand still.
+/// Looks again and again, until it is told to stop.
 pub struct Watch {
     store: PostgresStore,
+    /// How long a task may stand still.
     bound: Duration,
+    /// Between two looks.
+    pause: Duration,
     found: Found,
     /// Where the next slice of all tasks begins.
     next: i64,
@@ -48,7 +51,7 @@ pub struct Watch {
 
 impl Watch {
     /// With its metrics registered.
-    pub fn new(store: PostgresStore, bound: Duration, registry: &mut Registry) -> Self {
+    pub fn new(store: PostgresStore, settings: &Scheduler, registry: &mut Registry) -> Self {
         let found = Found::default();
         registry.register(
             "agenticai_tasks_stuck",
@@ -64,7 +67,8 @@ impl Watch {
             // One that is 0 is shown as well.
             drop(found.stuck.get_or_create(&Reason { reason: reason.as_str() }));
         }
-        Self { store, bound, found, next: 0, said: None }
+        let (bound, pause) = (settings.stuck_after, settings.stuck_check);
+        Self { store, bound, pause, found, next: 0, said: None }
     }
 
     /// Looks until `stop`.
@@ -74,7 +78,7 @@ impl Watch {
             if let Err(error) = looked {
                 tracing::warn!(%error, "tasks that are stuck cannot be looked for");
             }
-            if stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none() {
+            if stop.run_until_cancelled(tokio::time::sleep(self.pause)).await.is_none() {
                 return;
             }
         }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use agenticai_broker::ClusterBroker;
 use agenticai_server::Backlog;
 use agenticai_store::Store;
 use agenticai_worker::WorkerMetrics;
 
 use super::Role;
 use super::apart::OwnProcess;
-use super::broker::{BrokerMetrics, broker};
+use super::broker::{self, BrokerMetrics};
 use super::database::wait_for_store;
 use super::role::Process;
 use super::store_metrics::PoolMetrics;
@@ -23,13 +24,14 @@ use crate::node::parts::{Post, Reach, Workshop, performers, work_ended};
 pub async fn run(context: &Context, suspects: Option<String>) -> Result {
     let settings = &context.loaded.settings;
     let process = Process::begin(context, Role::Worker)?;
+    let broker = broker::config(context, Role::Worker)?;
     let performers = performers(context, Reach::Network).await?;
     let Some(postgres) = wait_for_store(context, Role::Worker, &process.standing, &process.stop).await?
     else {
         return Ok(Exit::Ok);
     };
     let store: Arc<dyn Store> = Arc::new(postgres.clone());
-    let broker = broker(context, Role::Worker)?;
+    let broker = Arc::new(ClusterBroker::start(broker));
     let mut registry = Registry::default();
     let (backlog, metrics) = (Backlog::register(&mut registry), Arc::new(WorkerMetrics::default()));
     metrics.register(&mut registry);

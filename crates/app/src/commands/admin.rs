@@ -73,7 +73,12 @@ async fn make(
         Some(path) => kept_or_new(path)?,
         None => (keys::new_key(), true),
     };
-    let bootstrap = Bootstrap { tenant: tenant.to_owned(), user: owner.user.clone(), key: keys::hash(&key) };
+    let bootstrap = Bootstrap {
+        tenant: tenant.to_owned(),
+        user: owner.user.clone(),
+        key: keys::hash(&key),
+        retention_days: context.loaded.settings.cluster.retention_days,
+    };
     let made = store(bootstrap)
         .await
         .map_err(|error| Failure::failed(format!("the tenant cannot be stored: {error}; run it again")))?;

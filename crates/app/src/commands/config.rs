@@ -32,9 +32,12 @@ pub fn show(context: &Context) -> Result {
             .iter()
             .map(|[path, value, source]| json!({ "setting": path, "value": value, "source": source }))
             .collect();
-        context.print_json(
-            &json!({ "file": context.loaded.file, "settings": settings, "remarks": context.loaded.remarks }),
-        )?;
+        context.print_json(&json!({
+            "file": context.loaded.file,
+            "settings": settings,
+            "unknown": context.loaded.unknown,
+            "remarks": context.loaded.remarks,
+        }))?;
         return Ok(Exit::Ok);
     }
     match &context.loaded.file {
@@ -44,6 +47,10 @@ pub fn show(context: &Context) -> Result {
     let rows: Vec<Vec<String>> = rows.into_iter().map(Into::into).collect();
     for line in table::lines(&["SETTING", "VALUE", "SOURCE"], &rows) {
         print(&line);
+    }
+    if !context.loaded.unknown.is_empty() {
+        let names = context.loaded.unknown.join(", ");
+        print(&context.out.warn(&format!("no setting, and no variable that means anything: {names}")));
     }
     for remark in &context.loaded.remarks {
         print(&context.out.warn(&format!("note: {remark}")));

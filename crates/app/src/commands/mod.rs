@@ -9,6 +9,7 @@ mod dialogue;
 pub mod doctor;
 mod finish;
 mod follow;
+pub mod health;
 mod input;
 pub mod migrate;
 pub mod run;
@@ -60,6 +61,7 @@ pub async fn perform(cli: Cli) -> Result {
         Command::Scheduler(_) => cluster::run(&context, Role::Scheduler).await,
         Command::Migrate(args) => migrate::perform(&context, args).await,
         Command::Admin(args) => admin::perform(&context, args).await,
+        Command::Health(args) => health::perform(&context, &args).await,
         Command::Run(args) => run::perform(&context, args).await,
         Command::Agent(args) => agent::perform(&context, args).await,
         Command::Task(args) => task::perform(&context, args).await,

@@ -40,12 +40,23 @@ pub struct Database {
 pub struct Helper {
     /// Where it is; absent: it is not used.
     pub url: Option<String>,
+    /// A file with the password, read for every connection.
+    pub password_file: Option<PathBuf>,
     /// Certificate authorities in PEM.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate in PEM.
     pub cert_file: Option<PathBuf>,
     /// The key of that.
     pub key_file: Option<PathBuf>,
+}
+
+/// `[rabbitmq]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RabbitMq {
+    /// Addresses and files.
+    pub server: Helper,
+    /// Seconds after which a silent connection is given up.
+    pub heartbeat_seconds: u16,
 }
 
 /// `[redis]`
@@ -57,6 +68,8 @@ pub struct Redis {
     pub sentinel_group: Option<String>,
     /// How the master is spoken to that Sentinel names.
     pub sentinel_master: Option<String>,
+    /// A file with the sentinels' own password, read for every connection.
+    pub sentinel_password_file: Option<PathBuf>,
 }
 
 /// `[cluster]`
@@ -68,6 +81,14 @@ pub struct Cluster {
     pub startup_timeout: Duration,
     /// Pause between saying "not ready" and stopping; absent: what fits the platform.
     pub pre_stop: Option<Duration>,
+    /// How long connections may take to end at a stop.
+    pub close_timeout: Duration,
+    /// How long the database may take to say that it is there.
+    pub health_timeout: Duration,
+    /// Bound on the pause between two tries to connect to RabbitMQ, Redis and the database's notifications.
+    pub max_reconnect: Duration,
+    /// Days that tasks of a new tenant are kept after their end.
+    pub retention_days: u32,
 }
 
 /// `[scheduler]`
@@ -75,6 +96,10 @@ pub struct Cluster {
 pub struct Scheduler {
     /// How long a task may stand still before it counts as stuck.
     pub stuck_after: Duration,
+    /// How often stuck tasks are looked for.
+    pub stuck_check: Duration,
+    /// How often what is past its retention is removed.
+    pub retention_check: Duration,
 }
 
 const DAY: u64 = 86_400;
@@ -84,7 +109,7 @@ impl Database {
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let mut size = |purpose: &str| {
             let path = format!("database.{purpose}_connections");
-            usize::try_from(reader.number(&path, 1..=1000)).unwrap_or(1)
+            reader.whole(&path, 1..=1000)
         };
         let connections = [size("create"), size("append"), size("write"), size("read")];
         Self {
@@ -108,8 +133,19 @@ impl Helper {
     /// Reads a section.
     pub fn read(reader: &mut Reader<'_>, section: &str) -> Self {
         let mut file = |key: &str| reader.text(&format!("{section}.{key}")).map(PathBuf::from);
+        let password_file = file("password_file");
         let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
-        Self { url: reader.address(&format!("{section}.url")), ca_file, cert_file, key_file }
+        Self { url: reader.address(&format!("{section}.url")), password_file, ca_file, cert_file, key_file }
+    }
+}
+
+impl RabbitMq {
+    /// Reads the section.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            server: Helper::read(reader, "rabbitmq"),
+            heartbeat_seconds: reader.whole("rabbitmq.heartbeat_seconds", 1..=3600),
+        }
     }
 }
 
@@ -120,6 +156,7 @@ impl Redis {
             server: Helper::read(reader, "redis"),
             sentinel_group: reader.text("redis.sentinel_group"),
             sentinel_master: reader.address("redis.sentinel_master"),
+            sentinel_password_file: reader.text("redis.sentinel_password_file").map(PathBuf::from),
         }
     }
 }
@@ -127,18 +164,25 @@ impl Redis {
 impl Scheduler {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        Self { stuck_after: reader.seconds("scheduler.stuck_after_seconds", 1..=30 * DAY) }
+        Self {
+            stuck_after: reader.seconds("scheduler.stuck_after_seconds", 1..=30 * DAY),
+            stuck_check: reader.seconds("scheduler.stuck_check_seconds", 1..=DAY),
+            retention_check: reader.seconds("scheduler.retention_check_seconds", 1..=DAY),
+        }
     }
 }
 
 impl Cluster {
     /// Reads the section.
     pub fn read(reader: &mut Reader<'_>) -> Self {
-        let port = reader.number("cluster.admin_port", 0..=u64::from(u16::MAX));
         Self {
-            admin_port: u16::try_from(port).unwrap_or_default(),
+            admin_port: reader.whole("cluster.admin_port", 0..=u64::from(u16::MAX)),
             startup_timeout: reader.seconds("cluster.startup_timeout_seconds", 0..=DAY),
             pre_stop: reader.optional_seconds("cluster.pre_stop_seconds", 0..=3600),
+            close_timeout: reader.seconds("cluster.close_timeout_seconds", 0..=300),
+            health_timeout: reader.seconds("cluster.health_timeout_seconds", 1..=60),
+            max_reconnect: reader.seconds("cluster.max_reconnect_seconds", 1..=300),
+            retention_days: reader.whole("cluster.retention_days", 1..=36_500),
         }
     }
 }

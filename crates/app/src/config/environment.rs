@@ -28,12 +28,22 @@ pub fn remarks(environment: &Environment, settings: &[&str]) -> Vec<String> {
     if !unused.is_empty() {
         remarks.push(format!("not used by this version: {}", unused.join(", ")));
     }
-    let mut known: Vec<String> = settings.iter().map(|path| env_name(path)).collect();
-    known.extend(OWN.map(str::to_owned));
-    for name in environment.keys().filter(|name| name.starts_with("AGENTICAI_") && !known.contains(name)) {
-        if let Some(meant) = did_you_mean(name, known.iter().map(String::as_str)) {
+    let known = known(settings);
+    for name in unknown(environment, settings) {
+        if let Some(meant) = did_you_mean(&name, known.iter().map(String::as_str)) {
             remarks.push(format!("the environment variable {name} means nothing; did you mean {meant}?"));
         }
     }
     remarks
+}
+
+/// Variables with this program's prefix that mean nothing to it: those that platforms set, and slips.
+pub fn unknown(environment: &Environment, settings: &[&str]) -> Vec<String> {
+    let known = known(settings);
+    let ours = environment.keys().filter(|name| name.starts_with("AGENTICAI_"));
+    ours.filter(|name| !known.contains(name)).cloned().collect()
+}
+
+fn known(settings: &[&str]) -> Vec<String> {
+    settings.iter().map(|path| env_name(path)).chain(OWN.map(str::to_owned)).collect()
 }

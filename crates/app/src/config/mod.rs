@@ -16,7 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-pub use cluster::{Helper, Redis};
+pub use cluster::{Helper, Redis, Scheduler};
 pub use layers::{DEFAULTS, Environment, FlagValue};
 pub use reader::Shown;
 pub use settings::{LogFormat, Settings};
@@ -35,6 +35,8 @@ pub struct Loaded {
     pub shown: Vec<Shown>,
     /// What should be said at a start, though nothing is wrong.
     pub remarks: Vec<String>,
+    /// Environment variables whose names begin with `AGENTICAI_` and that mean nothing.
+    pub unknown: Vec<String>,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The environment that it was read in.
@@ -73,8 +75,10 @@ pub fn load(
         return Err(Mistakes(mistakes));
     }
     let known = known_settings();
-    let remarks = environment::remarks(&environment, &known.iter().map(String::as_str).collect::<Vec<_>>());
-    Ok(Loaded { settings, shown, remarks, file: path.filter(|_| text.is_some()), environment })
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let remarks = environment::remarks(&environment, &known);
+    let unknown = environment::unknown(&environment, &known);
+    Ok(Loaded { settings, shown, remarks, unknown, file: path.filter(|_| text.is_some()), environment })
 }
 
 /// The paths of all settings that have an environment variable.

@@ -23,6 +23,8 @@ pub struct Shown {
 pub struct Reader<'a> {
     layers: &'a Layers,
     known: BTreeSet<String>,
+    /// Those of the known that only a file can hold.
+    free: BTreeSet<String>,
     /// What was wrong so far.
     pub mistakes: Vec<Mistake>,
     /// What was read so far.
@@ -32,7 +34,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that has read nothing.
     pub fn new(layers: &'a Layers, mistakes: Vec<Mistake>) -> Self {
-        Self { layers, known: BTreeSet::new(), mistakes, shown: Vec::new() }
+        Self { layers, known: BTreeSet::new(), free: BTreeSet::new(), mistakes, shown: Vec::new() }
     }
 
     /// Takes note of a mistake.
@@ -66,6 +68,16 @@ impl<'a> Reader<'a> {
     /// A number of seconds within `range`.
     pub fn seconds(&mut self, path: &str, range: RangeInclusive<u64>) -> Duration {
         Duration::from_secs(self.number(path, range))
+    }
+
+    /// A number of milliseconds within `range`.
+    pub fn milliseconds(&mut self, path: &str, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_millis(self.number(path, range))
+    }
+
+    /// A whole number within `range` as a type that holds all of it.
+    pub fn whole<T: TryFrom<u64> + Default>(&mut self, path: &str, range: RangeInclusive<u64>) -> T {
+        T::try_from(self.number(path, range)).unwrap_or_default()
     }
 
     /// A number of seconds within `range` that may be absent.
@@ -141,12 +153,13 @@ impl<'a> Reader<'a> {
     /// A part of the file whose keys the user chooses (`providers`, `mcp`, `prices`); the caller checks what is in it.
     pub fn free_part(&mut self, path: &str) -> Option<Item> {
         self.known.insert(path.to_owned());
+        self.free.insert(path.to_owned());
         self.layers.file.get(path).cloned()
     }
 
-    /// The paths that were asked for.
+    /// The paths that were asked for and that the environment may say something about.
     pub fn into_known(self) -> Vec<String> {
-        self.known.into_iter().collect()
+        self.known.difference(&self.free).cloned().collect()
     }
 
     /// Refuses everything in the file that no read asked for. Called last.

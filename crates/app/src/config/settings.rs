@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cluster::{Cluster, Database, Helper, Redis, Scheduler};
+use super::cluster::{Cluster, Database, RabbitMq, Redis, Scheduler};
 use super::layers::Environment;
 use super::reader::{Reader, quote};
 use super::source::{Source, did_you_mean};
@@ -24,7 +24,7 @@ pub struct Settings {
     /// The database of a cluster.
     pub database: Database,
     /// The queue of a cluster.
-    pub rabbitmq: Helper,
+    pub rabbitmq: RabbitMq,
     /// The cache of a cluster.
     pub redis: Redis,
     /// Processes of a cluster.
@@ -35,6 +35,8 @@ pub struct Settings {
     pub blobs_dir: Option<PathBuf>,
     /// Model calls.
     pub models: Models,
+    /// Tool calls.
+    pub tools: Tools,
     /// Providers of models out of the file.
     pub providers: Vec<Provider>,
     /// Prices out of the file.
@@ -54,6 +56,22 @@ pub struct Server {
     pub port: u16,
     /// Bound on a request's body.
     pub max_body_bytes: usize,
+    /// Items of a page where a request does not say.
+    pub default_page_size: u32,
+    /// Items of a page at most.
+    pub max_page_size: u32,
+    /// Bound on a task's metadata.
+    pub max_metadata_bytes: usize,
+    /// Bound on a task's time-out.
+    pub max_task_timeout: Duration,
+    /// How long `Prefer: wait=N` may hold a request.
+    pub max_wait: Duration,
+    /// Pause after which a silent stream sends a comment.
+    pub keep_alive: Duration,
+    /// How often the journal is looked at for streams.
+    pub stream_poll: Duration,
+    /// How long a key is trusted without being looked up.
+    pub key_trust: Duration,
 }
 
 /// `[log]`
@@ -85,6 +103,14 @@ pub struct Worker {
     pub max_once_timeout: Duration,
     /// Silence after which a worker counts as dead.
     pub lease_ttl: Duration,
+    /// How often ready tasks are looked for without a hint.
+    pub poll: Duration,
+    /// Tasks of one claim at most.
+    pub max_claim: usize,
+    /// Tasks whose steps one commit takes at most.
+    pub max_append: usize,
+    /// Calls whose worth is drawn from a budget at once.
+    pub budget_calls: u32,
 }
 
 /// `[models]`
@@ -98,11 +124,29 @@ pub struct Models {
     pub timeout: Duration,
     /// Attempts of one call.
     pub max_attempts: u32,
+    /// Pause before the second attempt.
+    pub retry_pause: Duration,
+    /// Bound on the pauses that follow.
+    pub max_retry_pause: Duration,
+    /// Bound on a pause that the provider asks for.
+    pub max_retry_after: Duration,
     /// The model of `assistant`, where the user chose one.
     pub default: Option<String>,
 }
 
+/// `[tools]`: what holds where a tool does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tools {
+    /// Time-out of an attempt.
+    pub timeout: Duration,
+    /// Bound on a result.
+    pub max_result_bytes: u32,
+}
+
 const DAY: u64 = 86_400;
+
+/// Every client may ask for pages of so many items.
+const LEAST_PAGE: u64 = 1000;
 
 impl Settings {
     /// Reads every setting.
@@ -110,10 +154,16 @@ impl Settings {
         let settings = Self {
             data_dir: data_dir(reader, environment),
             server: Server {
-                port: u16::try_from(reader.number("server.port", 0..=u64::from(u16::MAX)))
-                    .unwrap_or_default(),
-                max_body_bytes: usize::try_from(reader.number("server.max_body_bytes", 1024..=(1 << 30)))
-                    .unwrap_or(usize::MAX),
+                port: reader.whole("server.port", 0..=u64::from(u16::MAX)),
+                max_body_bytes: reader.whole("server.max_body_bytes", 1024..=(1 << 30)),
+                default_page_size: reader.whole("server.default_page_size", 1..=LEAST_PAGE),
+                max_page_size: reader.whole("server.max_page_size", LEAST_PAGE..=10_000),
+                max_metadata_bytes: reader.whole("server.max_metadata_bytes", 1024..=(1 << 20)),
+                max_task_timeout: reader.seconds("server.max_task_timeout_seconds", 1..=10 * 366 * DAY),
+                max_wait: reader.seconds("server.max_wait_seconds", 1..=3600),
+                keep_alive: reader.seconds("server.keep_alive_seconds", 1..=3600),
+                stream_poll: reader.milliseconds("server.stream_poll_ms", 50..=60_000),
+                key_trust: reader.seconds("server.key_trust_seconds", 0..=3600),
             },
             log: Log {
                 format: reader
@@ -122,13 +172,17 @@ impl Settings {
                 level: log_level(reader),
             },
             worker: Worker {
-                concurrency: u32::try_from(reader.number("worker.concurrency", 1..=100_000)).unwrap_or(1),
+                concurrency: reader.whole("worker.concurrency", 1..=100_000),
                 drain: reader.seconds("worker.drain_seconds", 0..=DAY),
                 max_once_timeout: reader.seconds("worker.max_once_timeout_seconds", 1..=DAY),
                 lease_ttl: reader.seconds("worker.lease_ttl_seconds", 1..=300),
+                poll: reader.milliseconds("worker.poll_ms", 10..=60_000),
+                max_claim: reader.whole("worker.max_claim", 1..=10_000),
+                max_append: reader.whole("worker.max_append", 1..=10_000),
+                budget_calls: reader.whole("worker.budget_calls", 1..=10_000),
             },
             database: Database::read(reader),
-            rabbitmq: Helper::read(reader, "rabbitmq"),
+            rabbitmq: RabbitMq::read(reader),
             redis: Redis::read(reader),
             cluster: Cluster::read(reader),
             scheduler: Scheduler::read(reader),
@@ -137,8 +191,15 @@ impl Settings {
                 connect_timeout: reader.seconds("models.connect_timeout_seconds", 1..=300),
                 first_token_timeout: reader.seconds("models.first_token_timeout_seconds", 1..=DAY),
                 timeout: reader.seconds("models.timeout_seconds", 1..=DAY),
-                max_attempts: u32::try_from(reader.number("models.max_attempts", 1..=100)).unwrap_or(1),
+                max_attempts: reader.whole("models.max_attempts", 1..=100),
+                retry_pause: reader.milliseconds("models.retry_pause_ms", 1..=60_000),
+                max_retry_pause: reader.seconds("models.max_retry_pause_seconds", 1..=3600),
+                max_retry_after: reader.seconds("models.max_retry_after_seconds", 1..=DAY),
                 default: reader.text("models.default"),
+            },
+            tools: Tools {
+                timeout: reader.seconds("tools.timeout_seconds", 1..=DAY),
+                max_result_bytes: reader.whole("tools.max_result_bytes", 1024..=(16 << 20)),
             },
             egress_allow: egress_allow(reader),
             secrets_dir: reader.text("secrets.dir").map(PathBuf::from),

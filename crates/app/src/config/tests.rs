@@ -145,4 +145,32 @@ fn the_environment_is_remarked_upon() {
     assert_eq!(loaded.remarks.len(), 2, "{:?}", loaded.remarks);
     assert!(loaded.remarks[0].contains("CHROMA_URL") && !loaded.remarks[0].contains("OTEL"));
     assert!(loaded.remarks[1].contains("did you mean AGENTICAI_SERVER_PORT"));
+    assert_eq!(loaded.unknown, ["AGENTICAI_SERVICE_HOST", "AGENTICAI_SERVR_PORT"]);
+}
+
+/// Providers, prices and MCP servers stand in the file: a variable says nothing of them.
+#[test]
+fn what_only_a_file_can_hold_is_unknown_in_the_environment() {
+    let names = ["AGENTICAI_MCP", "AGENTICAI_PRICES", "AGENTICAI_PROVIDERS"];
+    let mut environment = env(&names.map(|name| (name, "x")));
+    environment.extend(known_settings().iter().map(|path| (super::layers::env_name(path), String::new())));
+    assert_eq!(load(vec![], environment, None).unwrap().unknown, names);
+}
+
+/// What a chart sets through its ConfigMap.
+#[test]
+fn a_cluster_has_many_settings() {
+    let environment = env(&[
+        ("AGENTICAI_DATABASE_URL", "postgres://a@db/d"),
+        ("AGENTICAI_DATABASE_PASSWORD_FILE", "/run/secrets/database"),
+        ("AGENTICAI_RABBITMQ_URL", "amqp://a@mq/v"),
+        ("AGENTICAI_RABBITMQ_PASSWORD_FILE", "/run/secrets/rabbitmq"),
+        ("AGENTICAI_REDIS_URL", "redis://cache"),
+        ("AGENTICAI_REDIS_PASSWORD_FILE", "/run/secrets/redis"),
+    ]);
+    let loaded = load(vec![], environment, None).unwrap();
+    assert!(loaded.shown.len() >= 45, "{}: {:?}", loaded.shown.len(), shown(&loaded));
+    let settings = loaded.settings;
+    assert_eq!(settings.rabbitmq.server.password_file.unwrap().to_str(), Some("/run/secrets/rabbitmq"));
+    assert_eq!(settings.redis.server.password_file.unwrap().to_str(), Some("/run/secrets/redis"));
 }

@@ -36,7 +36,7 @@ pub async fn owner(store: &dyn Store, home: &Home) -> Result<Owner> {
     };
     let hash = hash(&key);
     let at_store = |error| Failure::failed(format!("the owner cannot be stored: {error}"));
-    let first = Bootstrap { tenant: "default".into(), user: "owner".into(), key: hash };
+    let first = Bootstrap { tenant: "default".into(), user: "owner".into(), key: hash, retention_days: 30 };
     if let Some(principal) = store.bootstrap(first).await.map_err(at_store)? {
         return Ok(Owner { principal, first_start: true, new_key: false });
     }

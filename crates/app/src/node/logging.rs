@@ -20,7 +20,11 @@ pub fn start(context: &Context, quiet: bool) {
         LogFormat::Text => {
             fmt::layer().with_writer(std::io::stderr).with_ansi(context.err.has_colors()).boxed()
         }
-        LogFormat::Json => fmt::layer().json().with_writer(std::io::stderr).boxed(),
+        LogFormat::Json => {
+            // Whoever reads the log reads one object a line; the usual message would be several lines of text.
+            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a fault in the program")));
+            fmt::layer().json().with_writer(std::io::stderr).boxed()
+        }
     };
     // A second start in one process keeps the first one's settings.
     let _ = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();

@@ -11,7 +11,7 @@ use agenticai_agent::models::Models;
 use agenticai_agent::secrets::Secrets;
 use agenticai_agent::tools::Tools;
 use agenticai_broker::Broker;
-use agenticai_server::{ApiSettings, ApiState, Backlog, Metrics};
+use agenticai_server::{ApiState, Backlog, Metrics};
 use agenticai_store::{Store, StoreError};
 use agenticai_worker::{Apart, RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics};
 
@@ -77,7 +77,7 @@ pub fn api_state(
         store,
         broker,
         abilities: Arc::new(Installed { models: performers.models.clone(), tools: performers.tools.clone() }),
-        settings: ApiSettings { body_limit: settings.server.max_body_bytes, ..ApiSettings::default() },
+        settings: parts_config::api(settings),
         registry: Arc::new(registry),
         metrics,
         backlog,
@@ -122,21 +122,9 @@ impl Workshop {
         open_files::make_room(u64::from(settings.worker.concurrency));
         let stop = Stop::default();
         let Post { name, suspects_only, apart } = post;
+        let config = WorkerConfig { name, suspects_only, drain, ..parts_config::worker(settings) };
         let performer = RealPerformer { models: performers.models.clone(), tools: performers.tools.clone() };
-        let worker = Worker {
-            store,
-            broker,
-            performer: Arc::new(performer),
-            metrics,
-            apart,
-            config: WorkerConfig {
-                name,
-                concurrency: settings.worker.concurrency as usize,
-                lease_ttl: settings.worker.lease_ttl,
-                drain,
-                suspects_only,
-            },
-        };
+        let worker = Worker { store, broker, performer: Arc::new(performer), metrics, apart, config };
         let worker = tokio::spawn(worker.run(stop.clone()));
         Self { stop, worker: Some(worker) }
     }

@@ -66,6 +66,27 @@ fn what_this_version_does_not_use_is_said() {
     assert!(text.contains("DATABASE_URL") && !text.contains("planted"), "{text}");
 }
 
+/// So that a test finds a slip in what a chart sets.
+#[test]
+fn variables_that_mean_nothing_are_listed() {
+    let home = Home::new();
+    let output = home
+        .command(&["config", "show", "--json"])
+        .envs([("AGENTICAI_WORKER_POL_MS", "250"), ("AGENTICAI_WORKER_POLL_MS", "250")])
+        .output()
+        .unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["unknown"], serde_json::json!(["AGENTICAI_WORKER_POL_MS"]));
+    let setting = serde_json::json!({
+        "setting": "worker.poll_ms",
+        "value": "250",
+        "source": "environment variable AGENTICAI_WORKER_POLL_MS",
+    });
+    assert!(shown["settings"].as_array().unwrap().contains(&setting), "{shown}");
+    let output = home.command(&["config", "show"]).env("AGENTICAI_NOTHING", "1").output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("AGENTICAI_NOTHING"));
+}
+
 #[test]
 fn completions_know_the_commands() {
     let home = Home::new();

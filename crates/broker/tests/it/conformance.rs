@@ -73,6 +73,7 @@ mod on_sentinel {
         let mut config = config();
         config.redis = on_redis(RedisServers::Sentinel {
             sentinels: group.sentinel_urls(),
+            password_file: None,
             group: group.name().to_owned(),
             master: "redis://master".to_owned(),
         });

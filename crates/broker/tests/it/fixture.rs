@@ -7,8 +7,8 @@ use std::time::Duration;
 use agenticai_broker::postgres::{PostgresConnector, PostgresSession};
 use agenticai_broker::rabbitmq::RabbitMqConfig;
 use agenticai_broker::redis::{RedisConfig, RedisServers};
-use agenticai_broker::{BrokerConfig, ClusterBroker, ConnectError, LinkStats, TlsFiles};
-use agenticai_testkit::broker_conformance::{Pair, until};
+use agenticai_broker::{Broker, BrokerConfig, ClusterBroker, ConnectError, LinkStats, TlsFiles};
+use agenticai_testkit::broker_conformance::{Pair, next, task, token, until};
 use agenticai_testkit::servers::postgres;
 use agenticai_testkit::servers::rabbitmq::RabbitMq;
 use agenticai_testkit::servers::redis::Redis;
@@ -48,11 +48,11 @@ pub fn config() -> BrokerConfig {
 }
 
 pub fn on_rabbitmq(url: String) -> Option<RabbitMqConfig> {
-    Some(RabbitMqConfig { urls: vec![url], tls: TlsFiles::default() })
+    Some(RabbitMqConfig { urls: vec![url], ..RabbitMqConfig::default() })
 }
 
 pub fn on_redis(servers: RedisServers) -> Option<RedisConfig> {
-    Some(RedisConfig { servers, tls: TlsFiles::default() })
+    Some(RedisConfig { servers, password_file: None, tls: TlsFiles::default() })
 }
 
 pub fn on_single(url: String) -> Option<RedisConfig> {
@@ -78,12 +78,7 @@ impl Two {
 
     /// Does not wait for the servers.
     pub fn begin(config: BrokerConfig) -> Self {
-        let again = BrokerConfig {
-            namespace: config.namespace.clone(),
-            rabbitmq: config.rabbitmq.clone(),
-            redis: config.redis.clone(),
-            postgres: config.postgres.clone(),
-        };
+        let again = config.clone();
         Self { one: Arc::new(ClusterBroker::start(config)), two: Arc::new(ClusterBroker::start(again)) }
     }
 
@@ -108,6 +103,16 @@ impl Two {
     pub fn pair(self, keep: impl std::any::Any + Send) -> Pair {
         Pair::new(self.one, self.two, keep)
     }
+}
+
+/// An event crosses from one to the other, as soon as they are connected.
+pub async fn events_flow(two: &Two) {
+    two.connected().await;
+    let task = task();
+    let mut reader = two.two.subscribe(task);
+    until("the reader is known", Duration::from_secs(5), || two.one.has_readers(task)).await;
+    two.one.publish(task, token(0, "again"));
+    assert_eq!(*next(&mut reader).await, token(0, "again"));
 }
 
 /// An address in a database of one's own, whose notifications nobody else hears.

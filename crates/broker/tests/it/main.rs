@@ -5,6 +5,7 @@ mod conformance;
 mod fixture;
 mod log;
 mod outages;
+mod passwords;
 mod rabbitmq;
 mod strangers;
 mod tls;

@@ -13,7 +13,9 @@ use agenticai_testkit::servers::rabbitmq::RabbitMq;
 use agenticai_testkit::servers::redis::{Redis, RedisCluster, RedisSentinel};
 use tokio::time::Instant;
 
-use crate::fixture::{Two, config, database, on_postgres, on_rabbitmq, on_redis, on_single, rabbitmq, redis};
+use crate::fixture::{
+    Two, config, database, events_flow, on_postgres, on_rabbitmq, on_redis, on_single, rabbitmq, redis,
+};
 
 /// Calls everything that sends, in plenty, as a process does that knows nothing of the outage.
 fn call(broker: &dyn Broker) {
@@ -45,14 +47,6 @@ async fn pokes_flow(two: &Two) {
         }
         assert!(began.elapsed() < Duration::from_secs(20), "no poke crosses");
     }
-}
-
-async fn events_flow(two: &Two) {
-    let task = task();
-    let mut reader = two.two.subscribe(task);
-    until("the reader is known", Duration::from_secs(5), || two.one.has_readers(task)).await;
-    two.one.publish(task, token(0, "again"));
-    assert_eq!(*next(&mut reader).await, token(0, "again"));
 }
 
 /// Kills a server under two brokers, lets them call on, starts it again.
@@ -220,6 +214,7 @@ async fn the_new_master_is_found() {
     let mut config = config();
     config.redis = on_redis(RedisServers::Sentinel {
         sentinels: group.sentinel_urls(),
+        password_file: None,
         group: group.name().to_owned(),
         master: "redis://master".to_owned(),
     });

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use agenticai_broker::TlsFiles;
 use agenticai_broker::rabbitmq::RabbitMqConfig;
 use agenticai_broker::redis::{RedisConfig, RedisServers};
-use agenticai_broker::{Broker, TlsFiles};
-use agenticai_testkit::broker_conformance::{next, task, token, until, wake_each_other};
+use agenticai_testkit::broker_conformance::wake_each_other;
 use agenticai_testkit::servers::rabbitmq::RabbitMq;
 use agenticai_testkit::servers::redis::{Redis, RedisCluster, RedisSentinel};
 use agenticai_testkit::servers::tls::Authority;
 use tempfile::TempDir;
 
-use crate::fixture::{Two, config};
+use crate::fixture::{Two, config, events_flow};
 
 /// An authority with its files.
 struct Files {
@@ -49,28 +49,19 @@ impl Files {
 
 async fn on_rabbitmq(url: String, tls: TlsFiles) -> Two {
     let mut config = config();
-    config.rabbitmq = Some(RabbitMqConfig { urls: vec![url], tls });
+    config.rabbitmq = Some(RabbitMqConfig { urls: vec![url], tls, ..RabbitMqConfig::default() });
     Two::begin(config)
 }
 
 async fn on_redis(servers: RedisServers, tls: TlsFiles) -> Two {
     let mut config = config();
-    config.redis = Some(RedisConfig { servers, tls });
+    config.redis = Some(RedisConfig { servers, password_file: None, tls });
     Two::begin(config)
 }
 
 async fn is_refused(two: &Two) {
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(two.stats().iter().all(|stats| stats.connects.load(Ordering::Relaxed) == 0), "it is let in");
-}
-
-async fn events_flow(two: &Two) {
-    two.connected().await;
-    let task = task();
-    let mut reader = two.two.subscribe(task);
-    until("the reader is known", Duration::from_secs(5), || two.one.has_readers(task)).await;
-    two.one.publish(task, token(0, "private"));
-    assert_eq!(*next(&mut reader).await, token(0, "private"));
 }
 
 #[tokio::test]
@@ -102,6 +93,7 @@ async fn sentinels_and_master_speak_tls() {
     let group = RedisSentinel::start(Some(&files.authority)).await.unwrap();
     let servers = RedisServers::Sentinel {
         sentinels: group.sentinel_urls(),
+        password_file: None,
         group: group.name().to_owned(),
         master: "rediss://master".to_owned(),
     };

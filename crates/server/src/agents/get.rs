@@ -38,7 +38,7 @@ pub(crate) async fn get_agent(
     get, path = "/api/v1/agents/{id}/versions", tag = "agents",
     params(
         ("id" = String, Path, description = "The agent's name or id"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said. An operator may set other numbers"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
     ),
     responses((status = 200, description = "The versions", body = AgentPage))

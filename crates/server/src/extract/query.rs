@@ -3,33 +3,35 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 
 use crate::problem::{ApiError, ApiResult, BAD_QUERY};
-
-/// Items of a page where nothing is said.
-const DEFAULT_LIMIT: u32 = 50;
-/// Items of a page at most.
-const MAX_LIMIT: u32 = 1000;
+use crate::state::Api;
 
 /// The parameters of a query. A handler takes what it knows and calls [`Params::done`] on the rest.
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    /// Items of a page where nothing is said, and at most.
+    pages: (u32, u32),
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Params {
+impl FromRequestParts<Arc<Api>> for Params {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
         let unreadable = |why| ApiError::new(BAD_QUERY, format!("The query cannot be read: {why}."));
-        Query::from_request_parts(parts, state).await.map(|Query(pairs)| Self(pairs)).map_err(unreadable)
+        let Query(pairs) = Query::from_request_parts(parts, api).await.map_err(unreadable)?;
+        Ok(Self { pairs, pages: (api.settings.default_page, api.settings.max_page) })
     }
 }
 
 impl Params {
     /// The value of a parameter.
     pub fn take(&mut self, name: &str) -> ApiResult<Option<String>> {
-        let mut found = self.0.extract_if(.., |(key, _)| key == name);
+        let mut found = self.pairs.extract_if(.., |(key, _)| key == name);
         let value = found.next().map(|(_, value)| value);
         if found.next().is_some() {
             return Err(ApiError::new(BAD_QUERY, format!("`{name}` is given twice.")));
@@ -49,26 +51,27 @@ impl Params {
 
     /// All parameters whose names begin with `prefix`, without it.
     pub fn prefixed(&mut self, prefix: &str) -> BTreeMap<String, String> {
-        self.0
+        self.pairs
             .extract_if(.., |(key, _)| key.len() > prefix.len() && key.starts_with(prefix))
             .map(|(key, value)| (key[prefix.len()..].to_owned(), value))
             .collect()
     }
 
-    /// `limit`: 1 to 1,000, else 50.
+    /// `limit`: the items of a page.
     pub fn limit(&mut self) -> ApiResult<u32> {
+        let (default, max) = self.pages;
         match self.parse("limit")? {
-            None => Ok(DEFAULT_LIMIT),
-            Some(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+            None => Ok(default),
+            Some(limit) if (1..=max).contains(&limit) => Ok(limit),
             Some(limit) => {
-                Err(ApiError::new(BAD_QUERY, format!("`limit={limit}` does not fit: use 1 to {MAX_LIMIT}.")))
+                Err(ApiError::new(BAD_QUERY, format!("`limit={limit}` does not fit: use 1 to {max}.")))
             }
         }
     }
 
     /// Refuses what nobody took: a filter with a slip in its name must not answer everything.
     pub fn done(self) -> ApiResult<()> {
-        match self.0.first() {
+        match self.pairs.first() {
             None => Ok(()),
             Some((name, _)) => {
                 Err(ApiError::new(BAD_QUERY, format!("`{name}` is no parameter here; /docs lists them.")))
@@ -83,7 +86,8 @@ mod tests {
     use super::*;
 
     fn params(pairs: &[(&str, &str)]) -> Params {
-        Params(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Params { pairs, pages: (50, 1000) }
     }
 
     #[test]

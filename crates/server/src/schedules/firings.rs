@@ -18,7 +18,7 @@ use crate::state::Api;
     get, path = "/api/v1/schedules/{id}/firings", tag = "schedules",
     params(
         ("id" = String, Path, description = "The schedule's name or id"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said")
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said. An operator may set other numbers")
     ),
     responses((status = 200, description = "The firings", body = FiringPage))
 )]

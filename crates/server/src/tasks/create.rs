@@ -22,12 +22,8 @@ use crate::auth::Auth;
 use crate::budgets;
 use crate::extract::{ApiJson, IdempotencyKey, traceparent};
 use crate::problem::{ApiError, ApiResult, IDEMPOTENCY_CONFLICT, MODEL_NOT_SERVED, PRICE_UNKNOWN};
-use crate::state::Api;
+use crate::state::{Api, ApiSettings};
 use crate::threads;
-
-/// Ten years in seconds: more is a slip, and would overflow clocks.
-const LONGEST_TIMEOUT: u64 = 10 * 366 * 24 * 3600;
-const METADATA_BYTES: usize = 16 * 1024;
 
 /// Accepts a task: 201 means that it is committed and survives any crash. With an `Idempotency-Key` the same request
 /// may be sent again and answers the first one's task, even if the agent was changed or deleted since.
@@ -148,7 +144,7 @@ impl Api {
         tenant: TenantId,
         body: &CreateTaskRequest,
     ) -> ApiResult<(Arc<Prepared>, Option<u64>)> {
-        let timeout_ms = check_bounds(body)?;
+        let timeout_ms = check_bounds(body, &self.settings)?;
         let agent = self.agent(tenant, &body.agent, body.agent_version).await?;
         input::check(&agent, &body.input)?;
         self.check_model_and_price(&agent)?;
@@ -197,16 +193,18 @@ fn key_conflict(task: TaskId) -> ApiError {
 }
 
 /// Checks what does not depend on the agent; answers the time-out in milliseconds.
-fn check_bounds(body: &CreateTaskRequest) -> ApiResult<Option<u64>> {
+fn check_bounds(body: &CreateTaskRequest, settings: &ApiSettings) -> ApiResult<Option<u64>> {
     if body.priority.is_some_and(|priority| !(1..=10).contains(&priority)) {
         return Err(ApiError::invalid("priority", "must lie between 1 and 10, 10 is the most urgent"));
     }
-    if body.timeout_seconds.is_some_and(|seconds| !(1..=LONGEST_TIMEOUT).contains(&seconds)) {
-        return Err(ApiError::invalid("timeout_seconds", "must lie between 1 and ten years"));
+    let longest = settings.max_task_timeout.as_secs();
+    if body.timeout_seconds.is_some_and(|seconds| !(1..=longest).contains(&seconds)) {
+        return Err(ApiError::invalid("timeout_seconds", format!("must lie between 1 and {longest}")));
     }
     let metadata = serde_json::to_vec(&body.metadata).map_err(ApiError::internal)?;
-    if metadata.len() > METADATA_BYTES {
-        let why = format!("has {} bytes as JSON, {METADATA_BYTES} are allowed", metadata.len());
+    let most = settings.max_metadata_bytes;
+    if metadata.len() > most {
+        let why = format!("has {} bytes as JSON, {most} are allowed", metadata.len());
         return Err(ApiError::invalid("metadata", why));
     }
     threads::check_request(body)?;
@@ -268,9 +266,11 @@ mod tests {
 
     #[test]
     fn bounds_are_kept() {
-        let check = |rest: &str| check_bounds(&body(&format!(r#"{{"agent": "a", "input": "x"{rest}}}"#)));
+        let settings = ApiSettings::default();
+        let check =
+            |rest: &str| check_bounds(&body(&format!(r#"{{"agent": "a", "input": "x"{rest}}}"#)), &settings);
         assert_eq!(check(r#", "timeout_seconds": 3, "priority": 10"#).unwrap(), Some(3000));
-        let big = format!(r#", "metadata": {{"k": "{}"}}"#, "x".repeat(METADATA_BYTES));
+        let big = format!(r#", "metadata": {{"k": "{}"}}"#, "x".repeat(settings.max_metadata_bytes));
         let far = format!(r#", "timeout_seconds": {}"#, u64::MAX);
         for bad in [r#", "priority": 0"#, r#", "priority": 11"#, r#", "timeout_seconds": 0"#, &far, &big] {
             assert!(check(bad).is_err(), "{bad}");

@@ -19,7 +19,7 @@ use crate::state::Api;
     get, path = "/api/v1/tasks/{id}/journal", tag = "tasks",
     params(
         ("id" = String, Path, description = "The task"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said. An operator may set other numbers"),
         ("cursor" = Option<u64>, Query, description = "`next_cursor` of the page before: the last seq seen")
     ),
     responses((status = 200, description = "The entries", body = JournalPage))

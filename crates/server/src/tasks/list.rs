@@ -25,7 +25,7 @@ use crate::state::Api;
         ("parent" = Option<String>, Query, description = "Children of this task"),
         ("paused" = Option<bool>, Query, description = "`true`: only tasks that are paused"),
         ("metadata.KEY" = Option<String>, Query, description = "Tasks whose metadata holds this text under KEY; several must hold together"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said. An operator may set other numbers"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
     ),
     responses((status = 200, description = "The tasks", body = TaskPage))

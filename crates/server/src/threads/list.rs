@@ -17,7 +17,7 @@ use crate::state::Api;
 #[utoipa::path(
     get, path = "/api/v1/threads", tag = "threads",
     params(
-        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 where nothing is said. An operator may set other numbers"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")
     ),
     responses((status = 200, description = "The threads", body = ThreadPage))

@@ -12,6 +12,7 @@ mod login;
 mod operation;
 mod schedules;
 mod server;
+mod settings;
 mod signals;
 mod snapshot;
 mod sse;

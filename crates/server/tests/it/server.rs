@@ -66,7 +66,7 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(SqliteOptions::new(dir.path())).unwrap();
         let key = Sha256::digest(KEY.as_bytes()).into();
-        let first = Bootstrap { tenant: "default".into(), user: "admin".into(), key };
+        let first = Bootstrap { tenant: "default".into(), user: "admin".into(), key, retention_days: 30 };
         let owner = store.bootstrap(first).await.unwrap().unwrap();
         let broker = Arc::new(MemoryBroker::default());
         let mut registry = prometheus_client::registry::Registry::default();

@@ -13,6 +13,10 @@ use crate::{Bootstrap, Identity, KeyHash, Principal, Result, StoreError, UserRol
 
 const OWNER: &str = "owner";
 
+fn days(new: &Bootstrap) -> i32 {
+    i32::try_from(new.retention_days).unwrap_or(i32::MAX)
+}
+
 #[async_trait]
 impl Identity for PostgresStore {
     async fn bootstrap(&self, first: Bootstrap) -> Result<Option<Principal>> {
@@ -22,7 +26,8 @@ impl Identity for PostgresStore {
             .inner
             .write
             .row(
-                "SELECT bootstrap($1, $2, $3, $4, $5, $6)",
+                // `CASE` looks at the second function only where the first made the tenant that it changes.
+                "SELECT CASE WHEN bootstrap($1, $2, $3, $4, $5, $6) THEN set_retention($2, $7) ELSE false END",
                 &[
                     (&tenant.0, Type::UUID),
                     (&first.tenant, Type::TEXT),
@@ -30,6 +35,7 @@ impl Identity for PostgresStore {
                     (&first.user, Type::TEXT),
                     (&OWNER, Type::TEXT),
                     (&&first.key[..], Type::BYTEA),
+                    (&days(&first), Type::INT4),
                 ],
             )
             .await?;
@@ -44,7 +50,7 @@ impl Identity for PostgresStore {
             .write
             .row(
                 "WITH tenant AS (
-                     INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, clock_ms(0))
+                     INSERT INTO tenants (id, name, created_at, retention_days) VALUES ($1, $2, clock_ms(0), $7)
                      ON CONFLICT (name) DO NOTHING RETURNING num
                  ), owner AS (
                      INSERT INTO users (tenant, id, name, role, created_at)
@@ -59,6 +65,7 @@ impl Identity for PostgresStore {
                     (&new.user, Type::TEXT),
                     (&OWNER, Type::TEXT),
                     (&&new.key[..], Type::BYTEA),
+                    (&days(&new), Type::INT4),
                 ],
             )
             .await?;

@@ -1,8 +1,8 @@
 //! How fast it is, with full durability, on the machine that it is run on.
 //!
 //! [`compare`]: a cluster beside others that do the same work. [`growth`]: with more workers and with more rows.
-//! [`claims`]: a long queue under an old snapshot. [`fairness`]: a tenant behind another's long queue. The rest is about
-//! `agenticai up` alone: every number is the median of several runs, each on a fresh data directory. What is measured:
+//! [`claims`]: a long queue under an old snapshot. [`fairness`]: a tenant behind another's long queue. [`memory`]: what is
+//! left of it after a load. The rest is about `agenticai up` alone: every number is the median of several runs, each on a fresh data directory. What is measured:
 //!
 //! - W1: tasks of an agent of kind `tool` that do one small thing, 64 submitters.
 //! - W2: tasks of 5 model calls and 4 tool calls against the stub, 64 submitters.
@@ -14,6 +14,7 @@ pub mod compare;
 pub mod fairness;
 mod footprint;
 pub mod growth;
+pub mod memory;
 mod steps;
 mod throughput;
 

@@ -7,6 +7,7 @@ use agenticai_testkit::bench::claims::{self, ClaimsConfig};
 use agenticai_testkit::bench::compare::{self, CompareConfig, Contender, Workload};
 use agenticai_testkit::bench::fairness::{self, FairnessConfig};
 use agenticai_testkit::bench::growth::{self, GrowthConfig};
+use agenticai_testkit::bench::memory::{self, MemoryConfig};
 use agenticai_testkit::bench::{self, BenchConfig};
 use agenticai_testkit::load::median;
 use clap::{Args, Parser};
@@ -24,6 +25,8 @@ enum Bench {
     Claims(Claims),
     /// The first task of a tenant behind a hundred thousand long ones of another.
     Fairness(Fairness),
+    /// Resident memory of `api` and `worker` before, under and after a load.
+    Memory(Memory),
 }
 
 #[derive(Args)]
@@ -127,6 +130,25 @@ struct Fairness {
     tasks: usize,
 }
 
+#[derive(Args)]
+struct Memory {
+    /// Tasks of five model calls and four tool calls.
+    #[arg(long, default_value_t = 8_000)]
+    tasks: u64,
+    /// Tasks that the worker advances at once.
+    #[arg(long, default_value_t = 4_000)]
+    at_once: u64,
+    /// Length of each task's input in bytes.
+    #[arg(long, default_value_t = 8_192)]
+    input_bytes: usize,
+    /// How long a model takes, in milliseconds.
+    #[arg(long, default_value_t = 2_000)]
+    latency_ms: u64,
+    /// How long is watched after the load, in seconds.
+    #[arg(long, default_value_t = 300)]
+    watch_s: u64,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Bench::parse() {
@@ -161,6 +183,16 @@ async fn main() -> anyhow::Result<()> {
                 latency: Duration::from_millis(args.latency_ms),
                 workers: args.workers,
                 tasks: args.tasks,
+            })
+            .await
+        }
+        Bench::Memory(args) => {
+            memory::run(&MemoryConfig {
+                tasks: args.tasks,
+                at_once: args.at_once,
+                input_bytes: args.input_bytes,
+                latency_ms: args.latency_ms,
+                watch: Duration::from_secs(args.watch_s),
             })
             .await
         }

@@ -55,6 +55,12 @@ enum What {
         #[arg(long, default_value_t = 2)]
         rounds: usize,
     },
+    /// Starts another `api` and another `worker` under load and ends the first ones: nobody may notice
+    Replacing {
+        /// How often each is replaced.
+        #[arg(long, default_value_t = 2)]
+        rounds: usize,
+    },
 }
 
 /// Faults in a minute, with what lies between them, on two cores.
@@ -98,7 +104,8 @@ async fn main() -> anyhow::Result<()> {
             }
         }
         What::Outage { seconds } => faults::outage::run(seed, Duration::from_secs(seconds), &dir).await,
-        What::Rolling { rounds } => faults::rolling::run(seed, rounds, &dir).await,
+        What::Rolling { rounds } => faults::rolling::restart(seed, rounds, &dir).await,
+        What::Replacing { rounds } => faults::rolling::replace(seed, rounds, &dir).await,
     };
     done.with_context(|| format!("seed {seed}; logs in {}", dir.display()))?;
     std::fs::remove_dir_all(&dir)?;

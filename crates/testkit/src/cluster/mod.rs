@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use tokio_postgres::NoTls;
 
 use crate::api::Api;
+use crate::http::free_port;
 use crate::servers::postgres::{self, Postgres};
 use crate::servers::process::Program;
 use crate::servers::proxy::Proxy;
@@ -69,6 +70,8 @@ pub struct Cluster {
     pub redis: Redis,
     database: String,
     key: String,
+    dir: PathBuf,
+    env: Vec<(String, String)>,
 }
 
 impl Cluster {
@@ -110,11 +113,8 @@ impl Cluster {
         let start = async |role, count| {
             let mut nodes = Vec::new();
             for number in 1..=count {
-                let link = Proxy::start(postgres.port()).await?;
-                let own = format!("postgres://{}@127.0.0.1:{}/{database}", postgres::USER, link.port());
-                let mut env = env.clone();
-                env.push(("DATABASE_URL".to_owned(), own));
-                nodes.push(Node::start(role, number, &config.dir, &env, link).await?);
+                let place = Place { postgres: &postgres, database: &database, dir: &config.dir, env: &env };
+                nodes.push(place.start(role, number, free_port()?).await?);
             }
             anyhow::Ok(nodes)
         };
@@ -135,7 +135,17 @@ impl Cluster {
             redis,
             database,
             key,
+            dir: config.dir.clone(),
+            env,
         })
+    }
+
+    /// Starts one more process, with this port if it is an API, and waits until it is ready. It is no part of the cluster:
+    /// whoever has it ends it.
+    pub async fn start_more(&self, role: Role, number: usize, port: u16) -> anyhow::Result<Node> {
+        let place =
+            Place { postgres: &self.postgres, database: &self.database, dir: &self.dir, env: &self.env };
+        place.start(role, number, port).await
     }
 
     /// A client of every `api`, in turn.
@@ -171,6 +181,24 @@ impl Cluster {
         Program::new("pg_dump", postgres::bin()?.join("pg_dump"), dir)
             .args(["-f", &file.to_string_lossy(), &self.url()])
             .run()
+    }
+}
+
+/// Where a process of a cluster is started.
+struct Place<'a> {
+    postgres: &'a Postgres,
+    database: &'a str,
+    dir: &'a Path,
+    env: &'a [(String, String)],
+}
+
+impl Place<'_> {
+    async fn start(&self, role: Role, number: usize, port: u16) -> anyhow::Result<Node> {
+        let link = Proxy::start(self.postgres.port()).await?;
+        let own = format!("postgres://{}@127.0.0.1:{}/{}", postgres::USER, link.port(), self.database);
+        let mut env = self.env.to_vec();
+        env.push(("DATABASE_URL".to_owned(), own));
+        Node::start(role, number, port, self.dir, &env, link).await
     }
 }
 

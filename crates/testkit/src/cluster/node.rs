@@ -47,11 +47,12 @@ impl Node {
     pub(super) async fn start(
         role: Role,
         number: usize,
+        port: u16,
         dir: &Path,
         env: &[(String, String)],
         database_link: Proxy,
     ) -> anyhow::Result<Self> {
-        let (name, port, admin_port) = (format!("{}-{number}", role.name()), free_port()?, free_port()?);
+        let (name, admin_port) = (format!("{}-{number}", role.name()), free_port()?);
         let mut program = Program::new(name.as_str(), binary()?, dir).args([role.name()]);
         if role == Role::Api {
             program = program.args(["--port".to_owned(), port.to_string()]);

@@ -6,7 +6,12 @@ use super::Lab;
 
 /// `bootstrap` makes a tenant only where there is none.
 pub async fn the_first_tenant_is_made_once(lab: Lab) {
-    let again = Bootstrap { tenant: "second".to_owned(), user: "second".to_owned(), key: [9; 32] };
+    let again = Bootstrap {
+        tenant: "second".to_owned(),
+        user: "second".to_owned(),
+        key: [9; 32],
+        retention_days: 30,
+    };
     assert_eq!(lab.store.bootstrap(again).await.unwrap(), None, "there is a tenant already");
     assert_eq!(lab.store.authenticate([9; 32]).await.unwrap(), None, "a refused bootstrap leaves no key");
 }
@@ -32,7 +37,12 @@ pub async fn a_lost_key_is_replaced(lab: Lab) {
 
 /// A tenant is created with its owner and key; a name is taken once.
 pub async fn more_tenants_are_created(lab: Lab) {
-    let new = |key| Bootstrap { tenant: "more".to_owned(), user: "ada".to_owned(), key: [key; 32] };
+    let new = |key| Bootstrap {
+        tenant: "more".to_owned(),
+        user: "ada".to_owned(),
+        key: [key; 32],
+        retention_days: 30,
+    };
     let made = lab.store.create_tenant(new(5)).await.unwrap().expect("the name is free");
     assert_ne!(made.tenant, lab.owner.tenant);
     assert_eq!(lab.store.authenticate([5; 32]).await.unwrap(), Some(made));

@@ -39,7 +39,8 @@ impl Lab {
     pub async fn new(fixture: Box<dyn Fixture>) -> Self {
         let store = fixture.store();
         let key = [7; 32];
-        let first = Bootstrap { tenant: "home".to_owned(), user: "owner".to_owned(), key };
+        let first =
+            Bootstrap { tenant: "home".to_owned(), user: "owner".to_owned(), key, retention_days: 30 };
         let owner = store.bootstrap(first).await.unwrap().expect("a fresh store has no tenant");
         let agent = make_agent(&*store, owner.tenant, "worker-bee").await;
         Self { store, tenant: owner.tenant, owner, key, agent, fixture }

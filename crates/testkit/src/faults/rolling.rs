@@ -1,5 +1,6 @@
-//! A rolling restart of every process while clients go through a load balancer: no request may fail, nothing may be
-//! lost, and no model may be paid twice.
+//! Processes are stopped by SIGTERM, one after the other, while clients go through a load balancer: no request may fail,
+//! nothing may be lost, and no model may be paid twice. A restart starts the same process again; a replacement starts another
+//! one first, and stops the old one when that is ready, as a Deployment with `maxSurge: 1, maxUnavailable: 0` does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use super::outage::faults;
 use super::stage::{Stage, row};
 use crate::api::Api;
 use crate::checker::{self, Accepted};
-use crate::cluster::Node;
+use crate::cluster::{ClusterConfig, Node, Role};
+use crate::http::free_port;
 use crate::kill::agents::WORKER;
 use crate::servers::haproxy::HaProxy;
 use crate::stub::script::{Script, ScriptCall};
@@ -42,61 +44,126 @@ struct Traffic {
 }
 
 /// Restarts every process, one after the other, `rounds` times.
-pub async fn run(seed: u64, rounds: usize, dir: &Path) -> anyhow::Result<()> {
+pub async fn restart(seed: u64, rounds: usize, dir: &Path) -> anyhow::Result<()> {
     println!("rolling restart: seed {seed}, {rounds} rounds");
-    let began = Instant::now();
-    let stage = Stage::set(dir, |cluster| {
-        cluster.schedulers = 2;
+    let stage = set(dir, |cluster| cluster.schedulers = 2).await?;
+    let ports: Vec<u16> = stage.cluster.apis.iter().map(Node::port).collect();
+    let load = Rolling::begin(stage, &ports, seed).await?;
+    let (mut stopped, mut idle) = (0_usize, 0_usize);
+    for _ in 0..rounds {
+        for node in load.stage.cluster.nodes() {
+            idle += load.idle().await;
+            node.process().terminate(ENDS_WITHIN).await?;
+            node.restart().await?;
+            stopped += 1;
+            tokio::time::sleep(SEEN_AGAIN).await;
+        }
+    }
+    load.end(stopped, idle, &format!("the rolling restart with seed {seed}")).await
+}
+
+/// Replaces `api` and `worker`, of which there is one each, `rounds` times.
+pub async fn replace(seed: u64, rounds: usize, dir: &Path) -> anyhow::Result<()> {
+    println!("rolling replacement: seed {seed}, {rounds} rounds");
+    let stage = set(dir, |cluster| (cluster.apis, cluster.workers) = (1, 1)).await?;
+    let mut ports: Vec<u16> = stage.cluster.apis.iter().map(Node::port).collect();
+    for _ in 0..rounds {
+        ports.push(free_port()?);
+    }
+    let mut load = Rolling::begin(stage, &ports, seed).await?;
+    let (mut stopped, mut idle) = (0_usize, 0_usize);
+    for role in [Role::Api, Role::Worker] {
+        // Those that came later, whose predecessors have ended.
+        let mut newest: Option<Node> = None;
+        for round in 1..=rounds {
+            let next = load.stage.cluster.start_more(role, round + 1, ports[round]).await?;
+            tokio::time::sleep(SEEN_AGAIN).await;
+            idle += load.idle().await;
+            let of_cluster = match role {
+                Role::Api => &load.stage.cluster.apis,
+                _ => &load.stage.cluster.workers,
+            };
+            let old = newest.as_ref().or(of_cluster.first()).context("the cluster has one")?;
+            old.process().terminate(ENDS_WITHIN).await?;
+            stopped += 1;
+            newest = Some(next);
+        }
+        load.kept.extend(newest);
+    }
+    load.end(stopped, idle, &format!("the rolling replacement with seed {seed}")).await
+}
+
+/// A cluster that says early enough that it stops.
+async fn set(dir: &Path, more: impl FnOnce(&mut ClusterConfig)) -> anyhow::Result<Stage> {
+    Stage::set(dir, |cluster| {
         cluster.env.extend([
             ("AGENTICAI_CLUSTER_PRE_STOP_SECONDS".to_owned(), PRE_STOP_SECONDS.to_string()),
             ("AGENTICAI_WORKER_DRAIN_SECONDS".to_owned(), DRAIN_SECONDS.to_string()),
         ]);
+        more(cluster);
     })
-    .await?;
-    let ports: Vec<u16> = stage.cluster.apis.iter().map(Node::port).collect();
-    let balancer = HaProxy::start(&ports, "/health/ready").await?;
-    tokio::time::sleep(SEEN_AGAIN).await;
-    let (traffic, api) = (Arc::new(Traffic::default()), stage.cluster.api_at(balancer.url()));
-    let client = |n| tokio::spawn(submit(api.clone(), traffic.clone(), Rng::with_seed(seed + n)));
-    let clients: Vec<JoinHandle<_>> = (0..CLIENTS as u64).map(client).collect();
+    .await
+}
 
-    let (mut restarts, mut idle) = (0_usize, 0_usize);
-    for _ in 0..rounds {
-        for node in stage.cluster.nodes() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            idle += usize::from(stage.stub.in_flight() == 0);
-            node.process().terminate(ENDS_WITHIN).await?;
-            node.restart().await?;
-            restarts += 1;
-            tokio::time::sleep(SEEN_AGAIN).await;
+/// Clients at work.
+struct Rolling {
+    stage: Stage,
+    began: Instant,
+    traffic: Arc<Traffic>,
+    clients: Vec<JoinHandle<(Vec<Accepted>, Vec<String>)>>,
+    /// Processes beside those of the cluster, which live until everything has ended.
+    kept: Vec<Node>,
+    _balancer: HaProxy,
+}
+
+impl Rolling {
+    /// Lets clients submit through a balancer before APIs on these ports, of which some may not be there yet.
+    async fn begin(mut stage: Stage, ports: &[u16], seed: u64) -> anyhow::Result<Self> {
+        let balancer = HaProxy::start(ports, "/health/ready").await?;
+        tokio::time::sleep(SEEN_AGAIN).await;
+        let (traffic, api) = (Arc::new(Traffic::default()), stage.cluster.api_at(balancer.url()));
+        // An API of the cluster may have ended when everything comes to rest.
+        stage.api = api.clone();
+        let client = |n| tokio::spawn(submit(api.clone(), traffic.clone(), Rng::with_seed(seed + n)));
+        let clients = (0..CLIENTS as u64).map(client).collect();
+        Ok(Self { stage, began: Instant::now(), traffic, clients, kept: Vec::new(), _balancer: balancer })
+    }
+
+    /// Waits a moment; 1 if no call is under way then, and whatever comes next proves little.
+    async fn idle(&self) -> usize {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        usize::from(self.stage.stub.in_flight() == 0)
+    }
+
+    /// Lets clients stop and tasks end, and judges.
+    async fn end(self, stopped: usize, idle: usize, what: &str) -> anyhow::Result<()> {
+        self.traffic.stop.store(true, Ordering::Relaxed);
+        let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
+        for client in self.clients {
+            let (made, failed) = client.await.context("a client panicked")?;
+            accepted.extend(made);
+            wrong.extend(failed);
         }
-    }
-    traffic.stop.store(true, Ordering::Relaxed);
-    let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
-    for client in clients {
-        let (made, failed) = client.await.context("a client panicked")?;
-        accepted.extend(made);
-        wrong.extend(failed);
-    }
 
-    let failed = wrong.len();
-    let (ended, evidence) = stage.rest(accepted, &[]).await?;
-    let report = checker::check(&evidence);
-    print!("{report}");
-    row("processes restarted", restarts);
-    row("requests through the balancer", traffic.requests.load(Ordering::Relaxed));
-    row("of these failed", failed);
-    row("tasks taken over from dead workers", ended.sums.takeovers());
-    row("model calls repeated", report.counts.model_repeats);
-    row("seconds", began.elapsed().as_secs());
-    wrong.extend(faults(&report));
-    if idle * 2 > restarts {
-        wrong.push(format!("void: {idle} of {restarts} restarts came when no call was in flight"));
+        let failed = wrong.len();
+        let (ended, evidence) = self.stage.rest(accepted, &[]).await?;
+        let report = checker::check(&evidence);
+        print!("{report}");
+        row("processes stopped", stopped);
+        row("requests through the balancer", self.traffic.requests.load(Ordering::Relaxed));
+        row("of these failed", failed);
+        row("tasks taken over from dead workers", ended.sums.takeovers());
+        row("model calls repeated", report.counts.model_repeats);
+        row("seconds", self.began.elapsed().as_secs());
+        wrong.extend(faults(&report));
+        if idle * 2 > stopped {
+            wrong.push(format!("void: {idle} of {stopped} were stopped when no call was in flight"));
+        }
+        if ended.sums.takeovers() > 0 || ended.declared_dead().await? > 0 {
+            wrong.push("tasks were taken over although every worker handed its own back".to_owned());
+        }
+        ended.conclude(&wrong, what)
     }
-    if ended.sums.takeovers() > 0 {
-        wrong.push("tasks were taken over although every worker handed its own back".to_owned());
-    }
-    ended.conclude(&wrong, &format!("the rolling restart with seed {seed}"))
 }
 
 /// Submits and asks until told to stop. No request is sent again: one that fails is a fault.

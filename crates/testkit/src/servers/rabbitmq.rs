@@ -1,6 +1,6 @@
 //! RabbitMQ: one node, without plugins, with Erlang's port mapper of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,9 +11,9 @@ use super::process::{Process, Program};
 use super::tls::{Authority, Identity};
 use crate::http::free_port;
 
-/// Where Debian and others keep the script that becomes the server; the one in the `PATH` of Debian would change the
-/// user.
-const SCRIPTS: [&str; 2] = ["/usr/lib/rabbitmq/bin/rabbitmq-server", "/opt/rabbitmq/sbin/rabbitmq-server"];
+/// Where Debian and others keep the scripts that become the server and its tools; those in the `PATH` of Debian would
+/// change the user.
+const SCRIPTS: [&str; 2] = ["/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin"];
 
 /// A greeting of AMQP 0-9-1; a server that is up answers it.
 const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
@@ -23,7 +23,7 @@ pub struct RabbitMq {
     port: u16,
     tls_port: Option<u16>,
     process: Process,
-    _mapper: Process,
+    mapper: (u16, Process),
     directory: Directory,
 }
 
@@ -60,8 +60,8 @@ impl RabbitMq {
         // Without this the server would start one that stays behind.
         let mapper = Program::new("epmd", "epmd", dir).args(["-port", &mapper_port.to_string()]);
         let mapper = Process::new(mapper.args(["-address", "127.0.0.1"]));
-        let program = Program::new("rabbitmq", script()?, dir)
-            .env("RABBITMQ_NODENAME", format!("test{port}@localhost"))
+        let program = Program::new("rabbitmq", script("rabbitmq-server")?, dir)
+            .env("RABBITMQ_NODENAME", node(port))
             .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODE_PORT", port.to_string())
             .env("RABBITMQ_DIST_PORT", distribution_port.to_string())
@@ -78,7 +78,8 @@ impl RabbitMq {
             .env("RUNNING_UNDER_SYSTEMD", "true")
             .env("LANG", "C.UTF-8");
         mapper.spawn()?;
-        let server = Self { port, tls_port, process: Process::new(program), _mapper: mapper, directory };
+        let mapper = (mapper_port, mapper);
+        let server = Self { port, tls_port, process: Process::new(program), mapper, directory };
         server.restart().await?;
         Ok(server)
     }
@@ -98,6 +99,17 @@ impl RabbitMq {
             TcpStream::connect(("127.0.0.1", port)).await?;
         }
         Ok(())
+    }
+
+    /// Runs `rabbitmqctl` on it.
+    pub fn ctl(&self, args: &[&str]) -> anyhow::Result<()> {
+        let program = Program::new("rabbitmqctl", script("rabbitmqctl")?, self.directory.path())
+            .args(["--node", &node(self.port)])
+            .args(args.iter().copied())
+            .env("ERL_EPMD_PORT", self.mapper.0.to_string())
+            .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
+            .env("LANG", "C.UTF-8");
+        program.run()
     }
 
     /// Its process: to kill, freeze and continue it.
@@ -131,7 +143,12 @@ impl RabbitMq {
     }
 }
 
-fn script() -> anyhow::Result<PathBuf> {
-    let found = SCRIPTS.iter().map(PathBuf::from).find(|path| path.is_file());
+/// The name by which Erlang knows it.
+fn node(port: u16) -> String {
+    format!("test{port}@localhost")
+}
+
+fn script(name: &str) -> anyhow::Result<PathBuf> {
+    let found = SCRIPTS.iter().map(|dir| Path::new(dir).join(name)).find(|path| path.is_file());
     found.context("RabbitMQ is missing: `./test install` installs it")
 }

@@ -18,8 +18,6 @@ use crate::clock::Clock;
 use crate::metrics::WorkerMetrics;
 use crate::patience::patiently;
 
-/// So many calls' worth is drawn at once where there is plenty.
-const CALLS: u32 = 16;
 /// How long a call that does not fit waits before it looks again.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long is believed what the store says of which budgets pay for a task.
@@ -34,6 +32,8 @@ pub struct Purse {
     worker: WorkerId,
     clock: Arc<Clock>,
     metrics: Arc<WorkerMetrics>,
+    /// So many calls' worth is drawn at once where there is plenty.
+    calls: u32,
     state: Mutex<State>,
 }
 
@@ -69,14 +69,15 @@ enum Held {
 }
 
 impl Purse {
-    /// Empty.
+    /// Empty. `calls`, 1 at least, are drawn at once.
     pub fn new(
         store: Arc<dyn Store>,
         worker: WorkerId,
         clock: Arc<Clock>,
         metrics: Arc<WorkerMetrics>,
+        calls: u32,
     ) -> Self {
-        Self { store, worker, clock, metrics, state: Mutex::default() }
+        Self { store, worker, clock, metrics, calls, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,7 +163,7 @@ impl Purse {
             if lack.is_zero() {
                 return Ok(Held::Reserved(key));
             }
-            let want = lack.plus(need.times(CALLS - 1));
+            let want = lack.plus(need.times(self.calls - 1));
             match self.draw(key, lack, want, false).await.map_err(unusable)? {
                 Draw::Granted(_) => {}
                 // What this worker has left of it may be what others lack.

@@ -150,11 +150,22 @@ impl Running {
 
 pub const TTL: Duration = Duration::from_millis(1500);
 
+/// How the workers of tests work.
+pub fn config() -> WorkerConfig {
+    WorkerConfig {
+        name: "test".into(),
+        concurrency: 100,
+        lease_ttl: TTL,
+        drain: Duration::from_millis(500),
+        ..WorkerConfig::default()
+    }
+}
+
 impl Bench {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(SqliteOptions::new(dir.path())).unwrap();
-        let first = Bootstrap { tenant: "t".into(), user: "u".into(), key: [7; 32] };
+        let first = Bootstrap { tenant: "t".into(), user: "u".into(), key: [7; 32], retention_days: 30 };
         let tenant = store.bootstrap(first).await.unwrap().unwrap().tenant;
         let spec: AgentSpec =
             serde_json::from_value(json!({"name": "scripted", "model": "scripted"})).unwrap();
@@ -185,21 +196,32 @@ impl Bench {
         performer: Arc<Scripted>,
         apart: Option<Arc<dyn Apart>>,
     ) -> Running {
-        let stop = Stop::default();
-        let worker = Worker {
+        self.run(Worker {
             store,
             broker: self.broker.clone(),
             performer,
-            metrics: Arc::new(WorkerMetrics::default()),
+            metrics: Arc::default(),
             apart,
-            config: WorkerConfig {
-                name: "test".into(),
-                concurrency: 100,
-                lease_ttl: TTL,
-                drain: Duration::from_millis(500),
-                suspects_only: false,
-            },
-        };
+            config: config(),
+        })
+    }
+
+    /// A worker with settings of its own, and what it counts.
+    pub fn work_as(&self, config: WorkerConfig, performer: Arc<Scripted>) -> (Running, Arc<WorkerMetrics>) {
+        let metrics = Arc::<WorkerMetrics>::default();
+        let running = self.run(Worker {
+            store: Arc::new(self.store.clone()),
+            broker: self.broker.clone(),
+            performer,
+            metrics: metrics.clone(),
+            apart: None,
+            config,
+        });
+        (running, metrics)
+    }
+
+    fn run(&self, worker: Worker) -> Running {
+        let stop = Stop::default();
         Running { handle: tokio::spawn(worker.run(stop.clone())), stop }
     }
 

@@ -11,9 +11,10 @@ use agenticai_domain::journal::Entry;
 use agenticai_domain::task::{End, TaskStatus, codes};
 use agenticai_domain::usage::{NanoUsd, Spend, Usage};
 use agenticai_store::{BudgetRow, BudgetSelector, Budgets, CreateBudget, NewBudget};
+use agenticai_worker::WorkerConfig;
 use uuid::Uuid;
 
-use crate::bench::{Bench, Scripted, answer, eventually};
+use crate::bench::{Bench, Scripted, answer, config, eventually};
 
 fn spend(tokens: u64, cost: i64) -> Spend {
     Spend { usage: Usage { input_tokens: tokens, ..Usage::default() }, cost: Some(NanoUsd(cost)) }
@@ -60,6 +61,30 @@ async fn settled(bench: &Bench, budget: BudgetId) -> Amount {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("something stays reserved: {:?}", row(bench, budget).await);
+}
+
+/// A worker draws as many calls' worth at once as the operator says.
+#[tokio::test]
+async fn a_slice_is_as_large_as_the_operator_says() {
+    for calls in [1, 16] {
+        let bench = Bench::new().await;
+        let budget = budget(&bench, tokens(100_000)).await;
+        let mut performer = priced(Scripted::calling(&[]));
+        performer.model = Box::new(|_, _| Box::pin(std::future::pending()));
+        let config = WorkerConfig { budget_calls: calls, ..config() };
+        let (worker, _) = bench.work_as(config, Arc::new(performer));
+        bench.submit().await;
+        let mut reserved = 0;
+        for _ in 0..1000 {
+            reserved = row(&bench, budget).await.reserved.tokens;
+            if reserved > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(reserved, u64::from(calls) * 100);
+        worker.lose();
+    }
 }
 
 #[tokio::test]

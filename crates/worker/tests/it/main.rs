@@ -8,3 +8,4 @@ mod deaths;
 mod faults;
 mod lives;
 mod schedules;
+mod settings;

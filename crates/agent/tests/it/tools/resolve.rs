@@ -25,6 +25,22 @@ async fn builtin_tools_are_described() {
     assert_eq!((read[0].effect, read[0].timeout_ms), (Effect::None, 5_000));
 }
 
+/// The operator chooses what holds where a specification says nothing; a `once` tool keeps its own bound.
+#[tokio::test]
+async fn what_a_specification_leaves_open_is_the_operators() {
+    let config = ToolsConfig {
+        default_timeout: Duration::from_secs(90),
+        default_max_result_bytes: 1000,
+        max_once_timeout: Duration::from_secs(70),
+        ..local()
+    };
+    let list =
+        json!(["now", "http_request", {"builtin": "sleep", "timeout_seconds": 5, "max_result_bytes": 7}]);
+    let defs = resolve(&Tools::new(config).unwrap(), list).await.unwrap();
+    let bounds: Vec<_> = defs.iter().map(|def| (def.timeout_ms, def.max_result_bytes)).collect();
+    assert_eq!(bounds, [(90_000, 1000), (70_000, 1000), (5_000, 7)]);
+}
+
 #[tokio::test]
 async fn builtin_tools_are_performed() {
     let tools = tools();

@@ -2,7 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use agenticai_store::postgres::{Connection, PostgresOptions};
+
 use super::Cluster;
+use crate::home::Printed;
 
 #[tokio::test]
 async fn bootstrap_makes_the_first_tenant_once() {
@@ -66,6 +69,31 @@ async fn more_tenants_have_names_of_their_own() {
     let taken = create("more", &format!("{file}2"));
     assert_eq!(taken.code, 7, "{taken:?}");
     assert!(taken.err.contains("`more`"), "{taken:?}");
+}
+
+#[tokio::test]
+async fn new_tenants_have_the_retention_of_the_settings_and_get_their_partitions() {
+    let cluster = Cluster::migrated().await;
+    let make = |args: &[&str], key: &str, days: &str| {
+        let mut command = cluster.command(args);
+        let file = cluster.home.path().join(key);
+        command.arg("--key-file").arg(file).env("AGENTICAI_CLUSTER_RETENTION_DAYS", days);
+        let printed = Printed::of(command.output().unwrap());
+        assert_eq!(printed.code, 0, "{printed:?}");
+    };
+    make(&["admin", "bootstrap"], "first.key", "7");
+    let scheduler = cluster.start(&["scheduler"], &[("AGENTICAI_SCHEDULER_RETENTION_CHECK_SECONDS", "1")]);
+    let rounds = |count| {
+        cluster
+            .home
+            .wait_for("partitions", || scheduler.log().matches("housekeeping made=").count() == count);
+    };
+    rounds(1);
+    make(&["admin", "tenant", "create", "second"], "second.key", "8");
+    rounds(2);
+    let database = Connection::open(&PostgresOptions::new(&cluster.url)).await.unwrap();
+    let rows = database.rows("SELECT retention_days FROM tenants ORDER BY num", &[]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i32>>(), [7, 8]);
 }
 
 #[tokio::test]

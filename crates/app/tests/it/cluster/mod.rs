@@ -2,6 +2,7 @@
 
 mod administration;
 mod disk;
+mod health;
 mod migrating;
 mod restoring;
 mod roles;

@@ -82,12 +82,16 @@ async fn stuck_tasks_are_listed_and_counted() {
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     assert!(listed("1").contains(id));
     assert!(!listed("600").contains(id));
-    let bound = [("AGENTICAI_SCHEDULER_STUCK_AFTER_SECONDS", "1")];
+    let bound =
+        [("AGENTICAI_SCHEDULER_STUCK_AFTER_SECONDS", "1"), ("AGENTICAI_SCHEDULER_STUCK_CHECK_SECONDS", "1")];
     let scheduler = cluster.start(&["scheduler"], &bound);
     cluster.wait_ready(&scheduler);
-    cluster.home.wait_for("the metric", || {
+    let shows = |count: &str| {
         let metrics = scheduler.get("/metrics").unwrap().1;
-        metrics.contains("agenticai_tasks_stuck{reason=\"unclaimed\"} 1")
-    });
+        metrics.contains(&format!("agenticai_tasks_stuck{{reason=\"unclaimed\"}} {count}"))
+    };
+    cluster.home.wait_for("the metric", || shows("1"));
     assert!(scheduler.log().contains(id), "{}", scheduler.log());
+    database.script("DELETE FROM workers").await.unwrap();
+    cluster.home.wait_for("the next look", || shows("0"));
 }

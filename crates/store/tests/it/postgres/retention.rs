@@ -2,10 +2,10 @@
 
 use agenticai_domain::task::TaskStatus;
 use agenticai_store::postgres::{Connection, Housekept};
-use agenticai_store::{CreateTaskOutcome, Then};
+use agenticai_store::{Bootstrap, CreateTaskOutcome, Identity, Then};
 use agenticai_testkit::conformance::lab::{RunExt, completed, entry, run, spend};
 
-use super::fixture::lab;
+use super::fixture::{PostgresFixture, lab};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -75,6 +75,25 @@ async fn what_is_held_keeps_its_bucket() {
     lab.store.release(worker, vec![claimed.head.id]).await.unwrap();
     assert_eq!(store.housekeep_at(now + 50 * DAY).await.unwrap().rehomed, 1);
     assert_eq!(lab.seqs(claimed.head.id).await, [1, 2]);
+}
+
+/// A tenant is made with its time.
+#[tokio::test]
+async fn new_tenants_have_the_retention_that_they_are_made_with() {
+    let PostgresFixture { store, options } = PostgresFixture::open().await;
+    let new = |tenant: &str, key, retention_days| Bootstrap {
+        tenant: tenant.to_owned(),
+        user: "ada".to_owned(),
+        key: [key; 32],
+        retention_days,
+    };
+    store.bootstrap(new("first", 1, 7)).await.unwrap().unwrap();
+    assert!(store.bootstrap(new("first", 2, 9)).await.unwrap().is_none());
+    store.create_tenant(new("second", 3, 8)).await.unwrap().unwrap();
+    assert!(store.create_tenant(new("second", 4, 9)).await.unwrap().is_none());
+    let connection = Connection::open(&options).await.unwrap();
+    let rows = connection.rows("SELECT retention_days FROM tenants ORDER BY num", &[]).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i32>>(), [7, 8]);
 }
 
 /// Each tenant has its own time.

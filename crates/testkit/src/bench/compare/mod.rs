@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub use agenticai::{Cluster, ClusterOptions};
 use machine::{Conditions, Machine};
-pub use system::{Kind, System};
+pub use system::{Kind, Part, System, load, playing};
 pub use throughput::measure as measure_throughput;
 
 use crate::stub::{Stub, StubConfig};

@@ -69,6 +69,11 @@ impl RedisCluster {
         self.nodes.iter().map(|node| format!("{scheme}:{}", node.port)).collect()
     }
 
+    /// Asks every node with `redis-cli`.
+    pub fn cli(&self, args: &[&str]) -> anyhow::Result<()> {
+        self.nodes.iter().try_for_each(|node| node.cli(args).map(drop))
+    }
+
     /// The process of a node; the first three are the masters of the start.
     pub fn process(&self, node: usize) -> &Process {
         &self.nodes[node].process

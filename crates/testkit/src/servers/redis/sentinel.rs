@@ -75,6 +75,16 @@ impl RedisSentinel {
         self.sentinels.iter().map(|sentinel| format!("{scheme}:{}", sentinel.port)).collect()
     }
 
+    /// Asks master and replica with `redis-cli`.
+    pub fn cli_servers(&self, args: &[&str]) -> anyhow::Result<()> {
+        self.servers.iter().try_for_each(|server| server.cli(args).map(drop))
+    }
+
+    /// Asks every sentinel with `redis-cli`.
+    pub fn cli_sentinels(&self, args: &[&str]) -> anyhow::Result<()> {
+        self.sentinels.iter().try_for_each(|sentinel| sentinel.cli(args).map(drop))
+    }
+
     /// The process that is the master at the start.
     pub fn first_master(&self) -> &Process {
         &self.servers[0].process
