@@ -39,7 +39,7 @@ def begin(network, ordinals=(0, 1, 2)):
     for pod in pods:
         pod.start()
     for pod in pods:
-        pod.wait_ready(180)
+        pod.wait_ready(300)
     return pods
 
 
@@ -48,12 +48,12 @@ def three(tree, log):
     network = Network(render(), tree, log)
     try:
         pods = begin(network)
-        eventually("three members", lambda: together(pods), 60, 2)
+        eventually("three members", lambda: together(pods), 120, 2)
         check(ctl(pods[1], "authenticate_user", "agenticai", pods[0].exec("cat", "/run/secrets/rabbitmq/password").strip()) is not None,
               "the user of the chart is there")
         check(ctl(pods[0], "authenticate_user", "guest", "guest") is None, "guest is there")
         settings = ctl(pods[0], "environment").replace(" ", "").replace("\n", "")
-        for setting in ("{consumer_timeout,1800000}", "{total_memory_available_override_value,2147483648}", "{disk_free_limit,2000000000}",
+        for setting in ("{consumer_timeout,1800000}", "{total_memory_available_override_value,2147483648}",
                         "{peer_discovery_backend,rabbit_peer_discovery_k8s}", "{target_cluster_size_hint,3}"):
             check(setting in settings, f"{setting} is not in the settings of the running node")
         # What a client's declaration without a type comes to.
@@ -70,13 +70,13 @@ def three(tree, log):
             pod.kill()
         pods[0].lose_volume()
         pods[0].start()
-        eventually("alone it waits", lambda: "this volume is empty" in said(pods[0]), 60)
+        eventually("alone it waits", lambda: "this volume is empty" in said(pods[0]), 120)
         check("rabbitmq" not in pods[0].containers, "a new cluster was founded")
         pods[1].start()
         pods[2].start()
         for pod in pods:
-            pod.wait_ready(240)
-        eventually("three members again, with other addresses", lambda: together(pods), 90, 2)
+            pod.wait_ready(300)
+        eventually("three members again, with other addresses", lambda: together(pods), 120, 2)
         check("joining the cluster of" in said(pods[0]) and "forgets its former place" in said(pods[0]), f"it said: {said(pods[0])}")
         queues = json.loads(ctl(pods[0], "list_queues", "name", "--formatter", "json"))
         check(len(queues) == 1, f"the queue outlived it: {queues}")

@@ -2,7 +2,7 @@
 
 import os
 
-from pods import Network, check, eventually, render
+from pods import Failed, Network, check, eventually, render
 
 NEWER = os.environ["NEWER"]
 NAME = "agenticai-redis"
@@ -158,8 +158,8 @@ def spread(pods):
 def cluster(tree, log):
     """cluster: six nodes form it by themselves, a master may be lost, all may return elsewhere, a volume may be lost"""
     network = Network(render(*values(tree, "cluster")), tree, log)
+    pods = [network.pod(NAME, ordinal) for ordinal in range(6)]
     try:
-        pods = [network.pod(NAME, ordinal) for ordinal in range(6)]
         for pod in pods:
             pod.start()
         for pod in pods:
@@ -210,6 +210,12 @@ def cluster(tree, log):
         victim.stop()
         check(sum("master" in node[2] and len(node) > 8 for node in nodes(other) if victim.host not in node[1]) == 3,
               "a replica takes over before the stop ends")
+    except Failed:
+        # What each node thought of the others goes with the logs.
+        with open(f"{log}/nodes.txt", "w", encoding="utf-8") as file:
+            for pod in live(pods):
+                file.write(f"{pod.name} {pod.address}\n{ask(pod, 'cluster', 'nodes')}\n{ask(pod, 'cluster', 'info')}\n\n")
+        raise
     finally:
         network.close()
 

@@ -11,7 +11,8 @@ nodes=0
 for _ in $PEERS; do nodes=$((nodes + 1)); done
 masters=$((nodes / 2))
 
-# What `cluster nodes` says, made simple: `id name flags connected|disconnected slots|none master`, a line for each.
+# What `cluster nodes` says, made simple: `id name flags connected|disconnected slots|none master`, a line for each. A link
+# to a node that is gone may count as connected for long, so flags are looked at, too.
 table() {
     ask "$here" cluster nodes | tr -d '\r' | awk 'NF >= 8 {
         split($2, where, ","); print $1, where[2], $3, $8, (NF > 8 ? "slots" : "none"), $4
@@ -27,9 +28,9 @@ meet() {
 }
 
 # A node that lost its volume came back as another one under the same name. When as many nodes as there are pods are
-# connected, whatever else is in the table, and holds no slots, is such a former node; every node has to forget it.
+# connected and well, whatever else is in the table, and holds no slots, is such a former node; every node has to forget it.
 forget_former() {
-    echo "$1" | awk '$4 != "connected" && $3 !~ /handshake|myself/ && $5 == "none" { print $1 }' | while read -r id; do
+    echo "$1" | awk '($4 != "connected" || $3 ~ /fail/) && $3 !~ /handshake|myself/ && $5 == "none" { print $1 }' | while read -r id; do
         say "forgetting $id, which no pod is any more"
         ask "$here" cluster forget "$id" >/dev/null
     done
@@ -68,7 +69,7 @@ follow() {
 while :; do
     known=$(table)
     if [ -n "$known" ]; then
-        connected=$(echo "$known" | awk '$4 == "connected" && $3 !~ /handshake/ { n++ } END { print n + 0 }')
+        connected=$(echo "$known" | awk '$4 == "connected" && $3 !~ /fail|handshake/ { n++ } END { print n + 0 }')
         assigned=$(ask "$here" cluster info | tr -d '\r' | sed -n 's/^cluster_slots_assigned://p')
         if [ "$connected" -lt "$nodes" ]; then
             meet
