@@ -75,7 +75,8 @@ def named(pods):
 
 def sentinel(tree, log):
     """sentinel: pod 0 may be lost, and return, and all may return with other addresses; a stop hands over first"""
-    network = Network(render(*values(tree, "sentinel")), tree, log)
+    # Long enough for a master with an empty volume to come back before anybody has missed it.
+    network = Network(render(*values(tree, "sentinel"), "redis.sentinel.downAfterMilliseconds=15000"), tree, log)
     try:
         pods = [network.pod(NAME, ordinal) for ordinal in range(3)]
         for pod in pods:

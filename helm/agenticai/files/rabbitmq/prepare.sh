@@ -25,9 +25,9 @@ cookie() {
 # away.
 ask() {
     case $(ctl "$1" eval '{rabbit:is_running(), os:getenv("AGENTICAI_BLANK")}.' 2>/dev/null) in
-    *true*) echo running ;;
-    *yes*) echo blank ;;
-    *no*) echo data ;;
+    *"{true,"*) echo running ;;
+    *'"yes"'*) echo blank ;;
+    *'"no"'*) echo data ;;
     *) echo away ;;
     esac
 }
