@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Node};
 
 const EVERY: Duration = Duration::from_millis(400);
 
@@ -81,6 +81,12 @@ impl Meters {
         let _ = self.stop.send(true);
         self.work.await.context("the reader of metrics panicked")
     }
+}
+
+/// Tasks that one process has taken over so far.
+pub async fn takeovers_of(node: &Node) -> anyhow::Result<u64> {
+    let (_, metric, label) = COUNTERS[0];
+    Ok(value(&node.metrics().await?, metric, label))
 }
 
 /// A counter on a page of OpenMetrics.
