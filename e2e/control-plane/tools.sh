@@ -13,6 +13,8 @@ control_plane_crds=(
     github.com/prometheus-operator/prometheus-operator@v0.85.0/example/prometheus-operator-crd
     github.com/cloudnative-pg/cloudnative-pg@v1.29.1/config/crd/bases
     github.com/rabbitmq/cluster-operator/v2@v2.20.0/config/crd/bases
+    github.com/traefik/traefik/v3@v3.6.0/docs/content/reference/dynamic-configuration
+    github.com/envoyproxy/gateway@v1.7.0/charts/gateway-helm/crds/generated
 )
 
 # control_plane_tools: prints the directory that holds etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok,
@@ -95,7 +97,7 @@ control_plane_go_crds() {
         module=$module@${folder%%/*} folder=${folder#*/}
         directory=$(go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
         [ -d "$directory/$folder" ] || { echo "$module has no folder $folder" >&2; return 1; }
-        for file in "$directory/$folder"/*.yaml; do
+        for file in "$directory/$folder"/*.y*ml; do
             # Some folders hold policies and lists beside definitions.
             if grep -q '^kind: CustomResourceDefinition' "$file"; then echo ---; cat "$file"; fi
         done

@@ -10,7 +10,8 @@ options_map=agenticai-deploy-options
 recall_options() {
     local held
     held=$(kn get configmap "$options_map" --ignore-not-found \
-        -o go-template='{{range $k, $v := .data}}{{$k}}={{$v}}{{"\n"}}{{end}}')
+        -o go-template='{{range $k, $v := .data}}{{$k}}={{$v}}{{"\n"}}{{end}}') ||
+        fail 4 "the options of the last run cannot be read: you may not get ConfigMaps in namespace $namespace, or the cluster is gone"
     [ -n "$store" ] || store=$(remembered object-store)
     [ -n "$ingress" ] || ingress=$(remembered ingress)
     [ -n "$ingress_class" ] || ingress_class=$(remembered ingress-class)

@@ -7,12 +7,18 @@ import { chart, create } from "./cluster.mjs";
 const password = { password: "for the test alone" };
 const ca = { "ca.crt": "for the test alone" };
 
-/** What values-production.yaml and values-existing-platform.yaml take for granted. */
-const platform = {
+/** Servers of somebody else's, or passwords that were made beforehand. */
+const servers = {
   "agenticai-postgresql-auth": password,
   "agenticai-redis-auth": password,
   "agenticai-rabbitmq-auth": { ...password, "erlang-cookie": "for the test alone" },
-  "agenticai-models": { OPENAI_API_KEY: "for the test alone" },
+};
+
+/** What values-production.yaml and values-existing-platform.yaml take for granted. */
+const models = { "agenticai-models": { OPENAI_API_KEY: "for the test alone" } };
+const platform = {
+  ...servers,
+  ...models,
   "agenticai-signing": { current: "for the test alone" },
   "postgresql-ca": ca,
   "redis-ca": ca,
@@ -27,27 +33,42 @@ const external = [
   "rabbitmq.auth.existingSecret=agenticai-rabbitmq-auth",
 ];
 
+const cloudNativePg = { "agenticai-postgresql-app": password, "agenticai-postgresql-ca": ca };
+const monitoringRoute = ["monitoringRoute.enabled=true", "monitoringRoute.auth.existingSecret=monitoring-users"];
+
 /**
  * By name: `set` and `values` for Helm; `secrets` and `configMaps` that exist before; `operator`, Secrets that an operator
- * would make, whose controller does not run here.
+ * would make, whose controller does not run here; `elsewhere`, components whose pods such an operator would make.
  */
 export const modes = {
   "defaults": {},
-  "external servers": { set: external, secrets: platform },
-  "CloudNativePG": { set: ["postgresql.mode=cnpg"], operator: { "agenticai-postgresql-app": password } },
-  "RabbitMQ's operator": { set: ["rabbitmq.mode=operator"], operator: { "agenticai-rabbitmq-default-user": password } },
+  "external servers": { set: external, secrets: servers },
+  "CloudNativePG": { set: ["postgresql.mode=cnpg"], operator: cloudNativePg, elsewhere: ["postgresql"] },
+  "RabbitMQ's operator": {
+    set: ["rabbitmq.mode=operator"], operator: { "agenticai-rabbitmq-default-user": password }, elsewhere: ["rabbitmq"],
+  },
   "Sentinel": { set: ["redis.mode=sentinel"] },
   "Redis in six nodes": { set: ["redis.mode=cluster"] },
   "PostgreSQL with standbys": { set: ["postgresql.replicaCount=3"] },
   "the database alone": { set: ["redis.mode=none", "rabbitmq.mode=none", "otelCollector.mode=disabled", "jaeger.mode=disabled"] },
   "ChromaDB": { set: ["chromadb.enabled=true"] },
   "KEDA": { set: ["worker.autoscaling.owner=keda"] },
-  "Gateway API": {
+  "Gateway API by Traefik": {
     set: ["gateway.enabled=true", "gateway.create.enabled=true", "certManager.createIssuer=true", "certManager.acme.email=ops@example.com",
-      "rateLimit.provider=none"],
+      ...monitoringRoute],
+    secrets: { "monitoring-users": { users: "for the test alone" } },
   },
-  "Ingress": {
-    set: ["ingress.enabled=true", "certManager.clusterIssuer=letsencrypt", "rateLimit.provider=haproxy"],
+  "Gateway API by Envoy": {
+    set: ["gateway.enabled=true", "gateway.create.enabled=true", "gateway.create.className=envoy", "certManager.clusterIssuer=letsencrypt",
+      "rateLimit.provider=envoy-gateway", ...monitoringRoute],
+    secrets: { "monitoring-users": { ".htpasswd": "for the test alone" } },
+  },
+  "Ingress by Traefik": {
+    set: ["ingress.enabled=true", "certManager.clusterIssuer=letsencrypt", ...monitoringRoute],
+    secrets: { "monitoring-users": { users: "for the test alone" } },
+  },
+  "Ingress by HAProxy": {
+    set: ["ingress.enabled=true", "ingress.className=haproxy", "rateLimit.provider=haproxy", "certManager.clusterIssuer=letsencrypt"],
   },
   "payloads in a file system": { set: ["objectStore.mode=filesystem", "objectStore.filesystem.storageClass=shared"] },
   "monitoring": {
@@ -58,8 +79,10 @@ export const modes = {
     set: ["otelCollector.mode=external", "otelCollector.external.endpoint=collector.example.com:4317", "jaeger.mode=disabled"],
   },
   "values-dev.yaml": { values: "values-dev.yaml" },
-  "values-staging.yaml": { values: "values-staging.yaml", secrets: platform },
-  "values-production.yaml": { values: "values-production.yaml", secrets: platform, operator: { "agenticai-postgresql-app": password } },
+  "values-staging.yaml": { values: "values-staging.yaml", secrets: models },
+  "values-production.yaml": {
+    values: "values-production.yaml", secrets: platform, operator: cloudNativePg, elsewhere: ["postgresql"],
+  },
   "values-existing-platform.yaml": {
     values: "values-existing-platform.yaml", secrets: platform, configMaps: { "company-ca": ca },
   },

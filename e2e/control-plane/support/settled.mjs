@@ -33,16 +33,19 @@ async function atWork(namespace) {
 
 const matches = (selector, labels = {}) => Object.entries(selector).every(([key, value]) => labels[key] === value);
 
-/** Fails with everything in the namespace that names something which is not there, once controllers had time to look. */
-export async function hangsTogether(namespace) {
+/**
+ * Fails with everything in the namespace that names something which is not there, once controllers had time to look. Pods of
+ * the components `elsewhere` are made by nobody here.
+ */
+export async function hangsTogether(namespace, elsewhere = []) {
   await until(`everything in namespace ${namespace} that is named`, async () => {
-    const missing = await loose(namespace);
+    const missing = await loose(namespace, elsewhere);
     if (missing.length) throw new Error(`missing: ${missing.join("; ")}`);
     return true;
   }, 60);
 }
 
-async function loose(namespace) {
+async function loose(namespace, elsewhere) {
   const kinds = ["pods", "secrets", "configmaps", "persistentvolumeclaims", "serviceaccounts", "services", "endpointslices",
     "poddisruptionbudgets", "networkpolicies", "horizontalpodautoscalers", "events"];
   const found = Object.fromEntries(await Promise.all(kinds.map(async (kind) => [kind, await list(kind, namespace)])));
@@ -101,7 +104,8 @@ async function loose(namespace) {
     wants(`PodDisruptionBudget ${name}: pods that it covers`, status.expectedPods > 0);
     wants(`PodDisruptionBudget ${name}: a disruption that it allows`, status.disruptionsAllowed > 0);
   }
-  for (const { metadata: { name }, spec } of found.networkpolicies) {
+  for (const { metadata: { name, labels: own }, spec } of found.networkpolicies) {
+    if (elsewhere.includes(own["app.kubernetes.io/component"])) continue;
     const labels = spec.podSelector.matchLabels ?? {};
     wants(`NetworkPolicy ${name}: pods that it covers`, found.pods.some((pod) => matches(labels, pod.metadata.labels)));
   }

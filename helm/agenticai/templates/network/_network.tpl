@@ -212,7 +212,8 @@ agenticai.network.outside $: models and tools. Through a proxy where there is on
 
 {{/*
 agenticai.network.policy (dict "root" $ "component" "api" "ingress" list "egress" list): the policy of a component. The lists
-hold rules as text; empty ones are left out. `networkPolicy.extra` adds to them.
+hold rules as text; empty ones are left out, and a way without any rule altogether: an empty list is not stored, so that every
+server-side apply would set it anew. `networkPolicy.extra` adds to them.
 */}}
 {{- define "agenticai.network.policy" -}}
 {{- $extra := index .root.Values.networkPolicy.extra .component | default dict -}}
@@ -235,8 +236,6 @@ spec:
   {{- if $rules }}
   {{ $way }}:
     {{- join "\n" $rules | nindent 4 }}
-  {{- else }}
-  {{ $way }}: []
   {{- end }}
   {{- end }}
 {{- end }}
