@@ -3,7 +3,7 @@
 
 The chart is rendered with what the environment says (DATABASE_URL and so on), and what it makes of that is run by
 `podman play kube`: the Deployment as it is, of the migration's Job its pod. HELM, IMAGE and LABEL are the program of that
-name, the image, and what marks whatever is left behind: a label of pods, and with a `t` the beginning of secrets' names. SIGTERM stops the pod as a kubelet would; the exit code is the
+name, the image, and what marks whatever is left behind: a label of pods, and with a `t` the beginning of the names of secrets and volumes. SIGTERM stops the pod as a kubelet would; the exit code is the
 container's.
 
 What is changed of the chart's objects, and why: they get the host's network, one replica and, since podman 4.3 wants the
@@ -109,23 +109,29 @@ def podman(*arguments, **options):
     return subprocess.run(["podman", *arguments], check=True, stdout=subprocess.PIPE, text=True, **options).stdout
 
 
-def keep_secrets(release, spec, documents, plain):
-    """Keeps the secrets that the pod refers to, under names of their own. Podman 4.3 reads a secret as one JSON object:
-    the values of variables in base64, those of files as they are."""
-    made = {
-        document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "Secret"
-    }
-    names = set()
+def keep(release, spec, documents, plain):
+    """Keeps the secrets that the pod refers to, and names every volume for this release: podman has one volume of a name.
+
+    Podman 4.3 reads a secret in two ways: for variables as an object of values in base64, for files as one whose `data` has
+    them as they are. What the chart makes of `secrets.llm` is read as variables here, and its files are empty."""
+    made = {document["metadata"]["name"]: document["data"] for document in documents if document["kind"] == "Secret"}
+    names = []
     for volume in spec["volumes"]:
         if "secret" in volume:
             name = volume["secret"]["secretName"]
-            names.add(name)
-            if name not in made:
-                volume["secret"]["secretName"] = f"{release}-{name}"
-    for name in names:
-        data, kept = (made[name], name) if name in made else ({"password": plain.get(name, "")}, f"{release}-{name}")
-        podman("secret", "create", kept, "-", input=json.dumps(data))
-    return [name if name in made else f"{release}-{name}" for name in names]
+            data = made.get(name) or {"data": {"password": plain[name]}}
+            kept = name if name in made else f"{release}-{name}"
+            podman("secret", "create", kept, "-", input=json.dumps(data))
+            volume["secret"]["secretName"] = kept
+        else:
+            kept = f"{release}-{volume['name']}"
+            for container in spec["containers"]:
+                for mount in container["volumeMounts"]:
+                    if mount["name"] == volume["name"]:
+                        mount["name"] = kept
+            volume["name"] = kept
+        names.append(kept)
+    return names
 
 
 def main():
@@ -137,7 +143,7 @@ def main():
     plain = {"postgresql": "unused", "rabbitmq": chosen.pop("rabbitmq-password", "")}
     documents = rendered(release, chosen)
     spec, played = runnable(documents, role)
-    secrets = keep_secrets(release, spec, documents, plain)
+    kept = keep(release, spec, documents, plain)
     grace = spec.get("terminationGracePeriodSeconds", 30)
     told = []
     signal.signal(signal.SIGTERM, lambda *_: told.append(True))
@@ -159,8 +165,8 @@ def main():
         logs.wait(10)
         podman("pod", "rm", "--force", pod)
     finally:
-        for secret in secrets:
-            subprocess.run(["podman", "secret", "rm", secret], check=False, capture_output=True)
+        for command in (["secret", "rm"], ["volume", "rm", "--force"]):
+            subprocess.run(["podman", *command, *kept], check=False, capture_output=True)
     sys.exit(code)
 
 

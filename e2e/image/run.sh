@@ -16,7 +16,7 @@ clean() {
     podman pod ls --quiet --filter "label=agenticai-test=$$" | xargs -r podman pod rm --force --time 1 >/dev/null
     podman ps --all --quiet --filter "label=agenticai-test=$$" | xargs -r podman rm --force --time 1 >/dev/null
     podman secret ls --format '{{.Name}}' | grep "^t$$-" | xargs -r podman secret rm >/dev/null
-    podman volume rm --force "agenticai-test-$$" >/dev/null
+    podman volume ls --format '{{.Name}}' | grep -E "^(t$$-|agenticai-test-$$\$)" | xargs -r podman volume rm --force >/dev/null
     podman images --quiet --filter "reference=$repository" | sort -u | xargs -r podman rmi --force >/dev/null
     rm -rf "$scratch"
 }
@@ -69,6 +69,7 @@ must "$(agenticai run 'What is 17% of 2,340? Use the calculator.')" 397.8 "a tas
 # There is no /usr/share/zoneinfo in the image: the binary brings the time zones along.
 agenticai schedule create nightly --cron '30 2 * * *' --timezone America/Argentina/Buenos_Aires --agent assistant Hello >/dev/null
 must "$(agenticai schedule next nightly -n 1)" 02:30 "the time zone of a schedule"
+if podman logs "$name" 2>&1 | grep "no certificates found"; then fail "the certificates of the image are not found"; fi
 pid=$(podman inspect --format '{{.State.Pid}}' "$name")
 must "$(grep -E '^(Uid|CapEff|NoNewPrivs)' "/proc/$pid/status" | tr -s '\t\n' ' ')" \
     "Uid: 65532 65532 65532 65532 CapEff: 0000000000000000 NoNewPrivs: 1" "what the process may do"

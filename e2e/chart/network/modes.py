@@ -61,6 +61,7 @@ MODES = {
         "otelCollector": {"mode": "disabled"},
         "jaeger": {"mode": "disabled"},
     },
+    "migrations by hand": {"migration": {"enabled": False}},
     "cnpg": {
         "postgresql": {"mode": "cnpg", "cnpg": {"backup": {"retentionPolicy": "30d"}}},
         "networkPolicy": {**API_SERVER["networkPolicy"], "backup": {"cidrs": ["172.21.0.1/32"]}},

@@ -50,8 +50,8 @@ def pods(objects):
     """The pods of this release by component: as rendered, and as operators label them."""
     labels = {}
     for item in objects:
-        if item["kind"] in ("Deployment", "StatefulSet", "Job"):
-            found = item["spec"]["template"]["metadata"]["labels"]
+        if item["kind"] in ("Deployment", "StatefulSet", "Job", "Pod"):
+            found = (item if item["kind"] == "Pod" else item["spec"]["template"])["metadata"]["labels"]
             component = found["app.kubernetes.io/component"]
             labels.setdefault(component, []).append(found)
         elif item["kind"] == "Cluster":
@@ -144,7 +144,7 @@ class World:
         return list({end.name + end.addresses[0]: end for ends in several for end in ends}.values())
 
 
-COMPONENTS = {"api", "worker", "scheduler", "migration", "postgresql", "redis", "rabbitmq", "chromadb", "otel-collector", "jaeger"}
+COMPONENTS = {"api", "worker", "scheduler", "migration", "postgresql", "redis", "rabbitmq", "chromadb", "otel-collector", "jaeger", "test"}
 
 
 def wanted_ports(row, values, source, target, ports):

@@ -232,6 +232,7 @@ class Pod:
             f"set -e; R={root}; mount -t tmpfs root $R; mkdir -p $R/usr $R/etc $R/proc $R/dev $R/tmp $R/run $R/var/lib",
             f"mount --bind {self.network.tree}/usr $R/usr; mount -o remount,bind,ro $R/usr",
             "for d in bin sbin lib lib64; do ln -s usr/$d $R/$d; done; ln -s ../run $R/var/run",
+            f"mkdir -p $R/etc/alternatives; [ ! -d {self.network.tree}/etc/alternatives ] || mount --bind {self.network.tree}/etc/alternatives $R/etc/alternatives",
             "mount --rbind /dev $R/dev; mount -t proc proc $R/proc",
             f"echo 'root:x:0:0::/:/bin/sh\nserver:x:{self.user}:{self.group}::/:/bin/sh' >$R/etc/passwd",
             f"echo 'server:x:{self.group}:' >$R/etc/group; echo 'hosts: files' >$R/etc/nsswitch.conf",

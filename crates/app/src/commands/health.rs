@@ -38,8 +38,8 @@ pub async fn perform(context: &Context, args: &cli::Health) -> Result {
         (None, port) => format!("http://127.0.0.1:{port}"),
     };
     let client = Client::new(&url, None)?;
-    let path = Path::to(&["health", if args.live { "live" } else { "ready" }]);
-    let asked = tokio::time::timeout(PATIENCE, client.look(path)).await;
+    let segments = ["health", if args.live { "live" } else { "ready" }];
+    let asked = tokio::time::timeout(PATIENCE, client.look(Path::to(&segments))).await;
     let (status, body) = asked.map_err(|_| {
         let seconds = PATIENCE.as_secs();
         Failure::new(Exit::Unreachable, format!("no answer from {} within {seconds} s", client.address()))

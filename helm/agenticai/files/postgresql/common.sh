@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What preparing and serving have in common. Read by prepare.sh and serve.sh.
 #
 # POD_NAME is this pod, PRIMARY the pod that is the primary; PRIMARY_HOST and PRIMARY_PORT are where it listens, PEERS is

@@ -2,7 +2,7 @@
 # Fills an empty volume: the primary's by initdb, a standby's with a copy of the primary. A volume that holds data is left
 # as it is. Each is made beside its place and moved there when it is complete, so that it may be cut short anywhere.
 set -eu
-# shellcheck source=/dev/null
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 export SECRETS
 

@@ -2,7 +2,7 @@
 # Runs the server. The primary is who PRIMARY names: a standby that is named so becomes one here, by ending its recovery
 # with what it has received, on a timeline of its own.
 set -eu
-# shellcheck source=/dev/null
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 set -- postgres -D "$PGDATA" -c "config_file=$CONFIG/postgresql.conf" -c "hba_file=$CONFIG/pg_hba.conf" -c "port=$PORT"

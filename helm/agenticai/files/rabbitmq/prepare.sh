@@ -24,15 +24,12 @@ cookie() {
 # ask NODE: running (it is in a cluster), blank (it waits for a cluster to join), data (it starts on data that it has), or
 # away.
 ask() {
-    if ctl "$1" eval 'rabbit:is_running().' 2>/dev/null | grep -q true; then
-        echo running
-    else
-        case $(ctl "$1" eval 'os:getenv("AGENTICAI_BLANK").' 2>/dev/null) in
-        *yes*) echo blank ;;
-        *no*) echo data ;;
-        *) echo away ;;
-        esac
-    fi
+    case $(ctl "$1" eval '{rabbit:is_running(), os:getenv("AGENTICAI_BLANK")}.' 2>/dev/null) in
+    *"{true,"*) echo running ;;
+    *'"yes"'*) echo blank ;;
+    *'"no"'*) echo data ;;
+    *) echo away ;;
+    esac
 }
 
 # A cluster that knows this node under its name, from before its volume was lost, would refuse it: its old place goes.

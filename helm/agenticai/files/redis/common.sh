@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the scripts of every mode have in common.
 #
 # HOST is the name of this pod, PORT and SENTINEL_PORT its ports, PEERS `host:port` of every pod's server in order, with

@@ -1,15 +1,23 @@
 #!/bin/sh
-# Keeps the nodes of a cluster acquainted: each tells all others where it is now, so that a cluster whose pods were all
-# given new addresses finds itself again. The first node forms the cluster when all nodes are there and new. Doing any of
-# it twice changes nothing.
+# Makes a cluster of the nodes, and keeps it one. Each node tells all others where it is now, so that a cluster whose pods
+# were all given new addresses finds itself again; the first gives slots to the first half of the nodes, once; and a node
+# without slots becomes a replica of the master that has the fewest. Doing any of it twice changes nothing.
 set -eu
-# shellcheck source=/dev/null
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 here=$HOST:$PORT
+nodes=0
+for _ in $PEERS; do nodes=$((nodes + 1)); done
+masters=$((nodes / 2))
 
-# The nodes that this one is connected with, itself included.
-acquainted() { ask "$here" cluster nodes | grep -cE 'myself|[^s]connected' || true; }
+# What `cluster nodes` says, made simple: `id name flags connected|disconnected slots|none master`, a line for each. A link
+# to a node that is gone may count as connected for long, so flags are looked at, too.
+table() {
+    ask "$here" cluster nodes | tr -d '\r' | awk 'NF >= 8 {
+        split($2, where, ","); print $1, where[2], $3, $8, (NF > 8 ? "slots" : "none"), $4
+    }'
+}
 
 meet() {
     for peer in $PEERS; do
@@ -19,33 +27,60 @@ meet() {
     done
 }
 
-# Whether every node answers, knows nobody, and has no slots.
-all_new() {
-    for peer in $PEERS; do
-        info=$(ask "$peer" cluster info)
-        echo "$info" | grep -q '^cluster_known_nodes:1[^0-9]*$' || return 1
-        echo "$info" | grep -q '^cluster_slots_assigned:0[^0-9]*$' || return 1
+# A node that lost its volume came back as another one under the same name. When as many nodes as there are pods are
+# connected and well, whatever else is in the table, and holds no slots, is such a former node; every node has to forget it.
+forget_former() {
+    echo "$1" | awk '($4 != "connected" || $3 ~ /fail/) && $3 !~ /handshake|myself/ && $5 == "none" { print $1 }' | while read -r id; do
+        say "forgetting $id, which no pod is any more"
+        ask "$here" cluster forget "$id" >/dev/null
     done
 }
 
-form() {
-    addresses=
+give_slots() {
+    say "giving slots to the first $masters nodes"
+    i=0
     for peer in $PEERS; do
-        address=$(address_of "${peer%:*}")
-        [ -n "$address" ] || return 0
-        addresses="$addresses $address:${peer##*:}"
+        [ "$i" -lt "$masters" ] || break
+        ask "$peer" cluster addslotsrange $((16384 * i / masters)) $((16384 * (i + 1) / masters - 1)) >/dev/null
+        i=$((i + 1))
     done
-    say "forming the cluster"
-    # shellcheck disable=SC2086 # one word for each node
-    REDISCLI_AUTH=$password "$CLI" --no-auth-warning --cluster create $addresses --cluster-replicas 1 --cluster-yes
 }
 
-nodes=$(echo "$PEERS" | wc -w)
+# The first node, in order, that is a master without slots; one after the other, so that they choose different masters.
+first_idle() {
+    for peer in $PEERS; do
+        if echo "$1" | awk -v name="${peer%:*}" '$2 == name && $3 ~ /master/ && $3 !~ /fail/ && $5 == "none" { found = 1 } END { exit !found }'; then
+            echo "$peer"
+            return
+        fi
+    done
+}
+
+follow() {
+    master=$(echo "$1" | awk '$3 ~ /fail/ { next }
+        $3 ~ /master/ && $5 == "slots" { master[++n] = $1 }
+        $3 ~ /slave|replica/ { replicas[$6]++ }
+        END { for (i = 1; i <= n; i++) if (best == "" || replicas[master[i]] < replicas[best]) best = master[i]; print best }')
+    [ -n "$master" ] || return 0
+    say "becoming a replica of $master"
+    ask "$here" cluster replicate "$master" >/dev/null
+}
+
 while :; do
-    if [ "$(ask "$here" cluster info | grep -c '^cluster_known_nodes:1[^0-9]*$' || true)" = 1 ]; then
-        if [ "$here" = "${PEERS%% *}" ] && all_new; then form; fi
-    elif [ "$(acquainted)" -lt "$nodes" ]; then
-        meet
+    known=$(table)
+    if [ -n "$known" ]; then
+        connected=$(echo "$known" | awk '$4 == "connected" && $3 !~ /fail|handshake/ { n++ } END { print n + 0 }')
+        assigned=$(ask "$here" cluster info | tr -d '\r' | sed -n 's/^cluster_slots_assigned://p')
+        if [ "$connected" -lt "$nodes" ]; then
+            meet
+        else
+            forget_former "$known"
+            if [ "${assigned:-0}" -lt 16384 ]; then
+                [ "$here" != "${PEERS%% *}" ] || give_slots
+            elif [ "$(first_idle "$known")" = "$here" ]; then
+                follow "$known"
+            fi
+        fi
     fi
-    sleep "${PAUSE:-5}"
+    sleep "${PAUSE:-2}"
 done

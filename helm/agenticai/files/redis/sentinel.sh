@@ -2,7 +2,7 @@
 # Runs a sentinel. What it knows of elections lies on the volume and outlives its pod; passwords and names are written
 # anew at every start.
 set -eu
-# shellcheck source=/dev/null
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 umask 077
@@ -11,6 +11,7 @@ file=$DATA/sentinel/sentinel.conf
 
 if ! grep -q "^sentinel monitor $GROUP " "$file" 2>/dev/null; then
     # A new sentinel is told by the others, if there are any, else the first server is the master.
+    # shellcheck disable=SC2046 # words of one line
     set -- $(named_master)
     first=${PEERS%% *}
     echo "sentinel monitor $GROUP ${2:-${first%:*}} ${3:-${first##*:}} $QUORUM" >"$file"

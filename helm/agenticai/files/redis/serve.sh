@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the server in the mode of MODE: single, sentinel (as the master or a replica, as the sentinels say), or cluster.
 set -eu
-# shellcheck source=/dev/null
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 # Whether another server of the group holds keys, while this one has an empty volume.
@@ -17,6 +17,7 @@ others_hold_keys() {
 # Lines about the master, once sentinels have named one.
 role() {
     while :; do
+        # shellcheck disable=SC2046 # words of one line
         set -- $(named_master)
         if [ $# != 3 ]; then
             say "waiting for more than half of the sentinels: $SENTINELS"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Before a master stops, another takes its place: clients lose a second rather than the time that its death takes to be
 # noticed.
+# shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 case $MODE in
 sentinel)
