@@ -8,9 +8,9 @@ import { chart, deleteNamespace, get, helm, kubectl, list, makeNamespace, reques
 import { argumentsOf, modes, prepare, slug } from "../support/modes.mjs";
 import { hangsTogether, settle } from "../support/settled.mjs";
 
-// For whoever mends one of them: MODE=Sentinel, WAY=apply, helm4 or helm3.
+// For whoever mends some of them: MODE=Sentinel|KEDA, WAY=apply, helm4 or helm3.
 const { MODE: only, WAY: way } = process.env;
-const chosen = Object.entries(modes).filter(([mode]) => !only || mode === only);
+const chosen = Object.entries(modes).filter(([mode]) => !only || only.split("|").includes(mode));
 
 async function inNamespace(t, prefix, name, mode) {
   const namespace = await makeNamespace(`${prefix}-${slug(name)}`);
