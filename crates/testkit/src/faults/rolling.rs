@@ -76,8 +76,8 @@ pub async fn replace(seed: u64, rounds: usize, dir: &Path) -> anyhow::Result<()>
     for role in [Role::Api, Role::Worker] {
         // Those that came later, whose predecessors have ended.
         let mut newest: Option<Node> = None;
-        for round in 1..=rounds {
-            let next = load.stage.cluster.start_more(role, round + 1, ports[round]).await?;
+        for (round, port) in (1..=rounds).zip(ports.iter().copied().skip(1)) {
+            let next = load.stage.cluster.start_more(role, round + 1, port).await?;
             tokio::time::sleep(SEEN_AGAIN).await;
             idle += load.idle().await;
             let of_cluster = match role {
@@ -130,7 +130,15 @@ impl Rolling {
         stage.api = api.clone();
         let client = |n| tokio::spawn(submit(api.clone(), traffic.clone(), Rng::with_seed(seed + n)));
         let clients = (0..CLIENTS as u64).map(client).collect();
-        Ok(Self { stage, began: Instant::now(), traffic, clients, kept: Vec::new(), _balancer: balancer })
+        Ok(Self {
+            stage,
+            began: Instant::now(),
+            traffic,
+            clients,
+            kept: Vec::new(),
+            takeovers: 0,
+            _balancer: balancer,
+        })
     }
 
     /// Waits a moment; 1 if no call is under way then, and whatever comes next proves little.
