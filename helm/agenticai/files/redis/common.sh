@@ -43,5 +43,8 @@ named_master() {
 # quoted TEXT: as a word of a configuration file.
 quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\"]/\\&/g')"; }
 
-# address_of HOST: its address now.
-address_of() { getent hosts "$1" | awk '{ print $1; exit }'; }
+# address_of HOST: its address now, of the kind that pods know themselves by where there are two.
+address_of() {
+    case ${ADDRESS-} in *:*) kind=ahostsv6 ;; *) kind=ahostsv4 ;; esac
+    { getent "$kind" "$1" || getent hosts "$1" || true; } | awk '{ print $1; exit }'
+}

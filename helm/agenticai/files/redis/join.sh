@@ -11,19 +11,24 @@ nodes=0
 for _ in $PEERS; do nodes=$((nodes + 1)); done
 masters=$((nodes / 2))
 
-# What `cluster nodes` says, made simple: `id name flags connected|disconnected slots|none master`, a line for each. A link
-# to a node that is gone may count as connected for long, so flags are looked at, too.
+# What `cluster nodes` says, made simple: `id name flags connected|disconnected slots|none master address`, a line for each. A
+# link to a node that is gone may count as connected for long, so flags are looked at, too; a name not yet known is `-`.
 table() {
     ask "$here" cluster nodes | tr -d '\r' | awk 'NF >= 8 {
-        split($2, where, ","); print $1, where[2], $3, $8, (NF > 8 ? "slots" : "none"), $4
+        split($2, where, ","); sub(/@.*/, "", where[1])
+        print $1, (where[2] == "" ? "-" : where[2]), $3, $8, (NF > 8 ? "slots" : "none"), $4, where[1]
     }'
 }
 
+# Only those who are not known to be well where they are now: to meet a node again drops the connection with it.
 meet() {
     for peer in $PEERS; do
         [ "$peer" != "$here" ] || continue
         address=$(address_of "${peer%:*}")
-        [ -z "$address" ] || ask "$here" cluster meet "$address" "${peer##*:}" >/dev/null
+        [ -n "$address" ] || continue
+        if ! echo "$1" | awk -v at="$address:${peer##*:}" '$7 == at && $4 == "connected" && $3 !~ /fail/ { found = 1 } END { exit !found }'; then
+            ask "$here" cluster meet "$address" "${peer##*:}" >/dev/null
+        fi
     done
 }
 
@@ -71,9 +76,8 @@ while :; do
     if [ -n "$known" ]; then
         connected=$(echo "$known" | awk '$4 == "connected" && $3 !~ /fail|handshake/ { n++ } END { print n + 0 }')
         assigned=$(ask "$here" cluster info | tr -d '\r' | sed -n 's/^cluster_slots_assigned://p')
-        if [ "$connected" -lt "$nodes" ]; then
-            meet
-        else
+        meet "$known"
+        if [ "$connected" -ge "$nodes" ]; then
             forget_former "$known"
             if [ "${assigned:-0}" -lt 16384 ]; then
                 [ "$here" != "${PEERS%% *}" ] || give_slots
