@@ -134,7 +134,8 @@ spec: {forwards: [{ports: [8000], target: {address: 127.0.0.1, port: 8001}}]}
 KUBELET
 start kwok --kubeconfig "$KUBECONFIG" --config "$dir/stages.yaml" --config "$here/stages.yaml" \
     --config "$dir/kubelet.yaml" --manage-all-nodes \
-    --node-ip 127.0.0.1 --cidr 10.128.0.0/16 --server-address "127.0.0.1:$kubelet" --node-lease-duration-seconds 40
+    --node-ip 127.0.0.1 --node-port "$kubelet" --cidr 10.128.0.0/16 --server-address "127.0.0.1:$kubelet" \
+    --node-lease-duration-seconds 40
 
 for i in $(seq "$nodes"); do node "$i"; done | kubectl apply -f - >/dev/null
 wait_for kubectl wait --for=condition=Ready node --all --timeout=0

@@ -25,7 +25,11 @@ explain() {
     kn get "$kind" "$name" -o go-template='{{range .status.conditions}}{{if or (eq .type "ReplicaFailure") (eq .type "Failed") (and (eq .type "Progressing") (eq .status "False"))}}{{.type}}: {{.reason}}: {{.message}}{{"\n"}}{{end}}{{end}}'
     selector=$(kn get "$kind" "$name" -o go-template='{{range $k, $v := .spec.selector.matchLabels}}{{$k}}={{$v}},{{end}}')
     pods=$(kn get pod -l "${selector%,}" -o go-template='{{range .items}}{{$ready := false}}{{range .status.conditions}}{{if and (eq .type "Ready") (eq .status "True")}}{{$ready = true}}{{end}}{{end}}{{if not $ready}}{{.metadata.name}}{{"\n"}}{{end}}{{end}}')
-    [ -n "$pods" ] || { echo "no pod of it exists"; events_of "$name"; return; }
+    if [ -z "$pods" ]; then
+        if [ -n "$(kn get pod -l "${selector%,}" -o name)" ]; then echo "every pod of it is ready"; else echo "no pod of it exists"; fi
+        events_of "$name"
+        return
+    fi
     for pod in $pods; do
         [ $((shown += 1)) -le 3 ] || { echo "and $(($(wc -w <<<"$pods") - 3)) more"; return; }
         explain_pod "$pod"
