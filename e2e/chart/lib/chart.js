@@ -42,12 +42,15 @@ function withValue(values, at, value) {
   return merged(values, at.reduceRight((inner, key) => ({ [key]: inner }), value));
 }
 
+const scratches = [];
+process.once('exit', () => scratches.forEach((dir) => fs.rmSync(dir, { recursive: true, force: true })));
+
 class Chart {
   constructor(dir) {
     this.dir = dir;
     this.kept = new Map();
     this.scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'agenticai-chart-'));
-    process.once('exit', () => fs.rmSync(this.scratch, { recursive: true, force: true }));
+    scratches.push(this.scratch);
   }
 
   /** A copy, to be changed. */

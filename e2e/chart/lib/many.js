@@ -47,7 +47,7 @@ async function renderPart(whole, sets) {
 
 function evened(text, name) {
   const own = text.split(/^---\n/m).filter((part) => part.startsWith(`# Source: above/charts/${name}/`));
-  return own.map((part) => part.replaceAll(name, 'part').replace(/\b[0-9a-f]{64}\b/g, 'hash').replace(/-[0-9a-f]{10}$/gm, '-hash')).sort().join('---\n');
+  return own.map((part) => part.trim().replaceAll(name, 'part').replace(/\b[0-9a-f]{64}\b/g, 'hash').replace(/-[0-9a-f]{10}$/gm, '-hash')).sort().join('\n---\n');
 }
 
 module.exports = { renderMany };

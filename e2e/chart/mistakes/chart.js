@@ -35,7 +35,7 @@ module.exports = [
   },
   {
     title: 'selectors hold the version', check: 'selectors', finds: /Deployment\/agenticai-api/,
-    edits: [{ file: helpers, find: 'app.kubernetes.io/component: {{ .component }}\n{{- end }}', replace: 'app.kubernetes.io/component: {{ .component }}\napp.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}\n{{- end }}' }],
+    edits: [{ file: helpers, find: 'app.kubernetes.io/component: {{ .component }}\n{{- end }}', replace: 'app.kubernetes.io/component: {{ .component }}\nagenticai.dev/version: {{ .root.Chart.AppVersion | quote }}\n{{- end }}' }],
   },
   {
     title: 'objects have fixed names', check: 'names', finds: /ConfigMap\/agenticai-config belongs to both releases/,
@@ -63,7 +63,7 @@ module.exports = [
   },
   {
     title: 'helm/images misses an image', check: 'images', finds: /is not printed/,
-    edits: [{ file: 'templates/_app.tpl', find: '          image: {{ include "agenticai.image"', replace: '          image: # of this release\n            {{ include "agenticai.image"' }],
+    edits: [{ file: 'templates/_state.tpl', find: 'image: {{ include "agenticai.image"', replace: 'image: # of this release\n  {{ include "agenticai.image"' }],
   },
   {
     title: 'a value is read by nobody', check: 'values-read', only: (name) => name.startsWith('priorityClasses'), finds: /priorityClasses.unread/,
@@ -91,7 +91,7 @@ module.exports = [
   },
   {
     title: 'a guard is gone', check: 'guards', only: ({ image }) => image, finds: /is not refused/,
-    edits: [{ file: 'templates/_validations.tpl', find: '(eq (.Values.image.tag | toString) "latest")', replace: 'false' }],
+    edits: [{ file: 'templates/_validations.tpl', find: 'if eq (.Values.image.tag | toString) "latest"', replace: 'if false' }],
   },
   {
     title: 'a mode does not render', check: 'matrix', cases: ['redis.mode=none'], finds: /redis.mode=none/,
