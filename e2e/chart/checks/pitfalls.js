@@ -1,6 +1,6 @@
 'use strict';
 
-const fs = require('node:fs');
+const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const { casesOf } = require('../lib/matrix');
 const { called } = require('../lib/chart');
@@ -61,17 +61,17 @@ function isolated(objects) {
     .map((way) => `${pod.name}: no policy bounds its ${way.toLowerCase()}`));
 }
 
-/** Names of the metrics in the program's source. */
+/** Names of the series that the program has, by its source. */
 function emitted() {
-  const root = path.join(__dirname, '../../../crates');
-  const files = fs.readdirSync(root, { recursive: true }).filter((file) => file.endsWith('.rs') && !file.includes('/tests/'));
-  return files.map((file) => fs.readFileSync(path.join(root, file), 'utf8')).join('\n');
+  const python = path.join(process.env.CHART_VENV, 'bin/python');
+  const names = execFileSync(python, [path.join(__dirname, '../prometheus/run.py'), '--names'], { encoding: 'utf8' });
+  return new Set(names.trim().split('\n'));
 }
 
 /** Alerts and autoscalers go by metrics that the program has. */
-function watched({ kind, metadata, spec }, source) {
+function watched({ kind, metadata, spec }, series) {
   if (!['PrometheusRule', 'ScaledObject', 'HorizontalPodAutoscaler'].includes(kind)) return [];
   const names = new Set(JSON.stringify(spec).match(/\bagenticai_[a-z0-9_]+/g));
-  return [...names].filter((name) => !source.includes(name) && !source.includes(name.replace(/_(bucket|count|sum|total)$/, '')))
+  return [...names].filter((name) => !series.has(name))
     .map((name) => `${kind}/${metadata.name}: the program has no metric ${name}`);
 }

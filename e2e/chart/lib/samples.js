@@ -27,7 +27,7 @@ class Samples {
   candidates(part, value, key) {
     if (part.enum) return part.enum;
     if (typeof value === 'boolean') return [!value];
-    if (typeof value === 'number') return [value + 1, value - 1, value * 2, value + 1000];
+    if (typeof value === 'number') return [value + 1, value - 1, value * 2, value + 1000, value / 2];
     if (typeof value === 'string') return stringsLike(value, key);
     if (Array.isArray(value)) {
       const item = this.sample(part.items ?? {}, key);

@@ -16,7 +16,7 @@ module.exports = [
   },
   {
     title: 'the migration Job is named by its spec alone, not by the settings', check: 'migration', finds: /another setting leaves its name/,
-    edits: [{ file: job, find: '(include (print .Template.BasePath "/configmap.yaml") .)', replace: '""' }],
+    edits: [{ file: job, find: '(include "agenticai.app.settings" .)', replace: '""' }],
   },
   {
     title: 'the migration Job deletes itself', check: 'migration', finds: /TTL/,

@@ -87,4 +87,7 @@ def main(helm):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[1] == "--names":
+        print("\n".join(sorted(name + suffix for name in emitted() for suffix in SUFFIXES)))
+    else:
+        main(sys.argv[1])

@@ -20,6 +20,12 @@ empty is left to the program.
 {{- end }}
 {{- end }}
 
+{{/* agenticai.app.settings $: all lines of the ConfigMap. */}}
+{{- define "agenticai.app.settings" -}}
+{{ include "agenticai.settings" (dict "path" "AGENTICAI" "values" .Values.config) | trim }}
+{{ include "agenticai.connections" . }}
+{{- end }}
+
 {{/* Not empty for the roles that speak to models and tools, or know who would: nobody else is shown their keys. */}}
 {{- define "agenticai.app.models" -}}
 {{- if has .component (list "api" "worker") }}yes{{ end -}}
