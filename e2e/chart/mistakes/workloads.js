@@ -24,7 +24,7 @@ module.exports = [
   },
   {
     title: 'the migration Job of every release is another', check: 'migration', finds: /another number of workers makes another Job/,
-    edits: [{ file: job, find: '{{- $hash := printf "%s%s" $spec', replace: '{{- $hash := printf "%s%s%s" (toJson .Values.worker.replicaCount) $spec' }],
+    edits: [{ file: job, find: '{{- $hash := printf "%s%s%s" $spec', replace: '{{- $hash := printf "%s%s%s" (toJson .Values.worker.replicaCount) $spec' }],
   },
   {
     title: 'a change of the ConfigMap restarts nobody', check: 'figures', only: () => false, finds: /checksums of api/,
