@@ -43,7 +43,7 @@ module.exports = [
   },
   {
     title: 'names grow with the release\'s', check: 'names', finds: /has \d+ characters/,
-    edits: [{ file: helpers, find: 'printf "%s-%s" .Release.Name $name | trunc 33', replace: 'printf "%s-%s" .Release.Name $name | trunc 63' }, { file: helpers, find: '.Release.Name | trunc 40', replace: '.Release.Name | trunc 63' }],
+    edits: [{ file: helpers, find: 'printf "%s-%s" .Release.Name $name | trunc 33', replace: 'printf "%s-%s" .Release.Name $name | trunc 63' }, { file: helpers, find: '.Release.Name | trunc 33', replace: '.Release.Name | trunc 63' }],
   },
   {
     title: 'Jobs do not get the proxy', check: 'globals', finds: /migrate: HTTP_PROXY is undefined/,
