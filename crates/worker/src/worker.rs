@@ -212,9 +212,12 @@ impl Worker {
             tokio::select! {
                 () = stop.drain.cancelled() => return,
                 () = shared.lease.dead.cancelled() => return,
-                () = places.free() => {}
+                () = async {
+                    places.free().await;
+                    shared.appender.roomy().await;
+                } => {}
             }
-            let wanted = Wanted { suspects, ..places.wanted(CLAIM) };
+            let wanted = Wanted { suspects, ..places.wanted(CLAIM.min(shared.appender.room().max(1))) };
             let (limit, some_sated) = (wanted.limit as usize, !wanted.sated.is_empty());
             let claiming = shared.doubt.claiming().await;
             let claimed = match self.store.claim(shared.lease.worker, wanted).await {
@@ -271,7 +274,8 @@ fn lock(slots: &Slots) -> MutexGuard<'_, HashMap<TaskId, Arc<Slot>>> {
 async fn drive(shared: &Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) {
     let (task, tenant) = (claimed.head.id, claimed.head.tenant);
     let driving = async {
-        let driver = Driver::open(shared.clone(), slot, claimed).await?;
+        // What is needed at the begin needs no room later.
+        let mut driver = Box::pin(Driver::open(shared.clone(), slot, claimed)).await?;
         driver.run().await
     };
     // A panic is a bug of ours; it must cost one task its run, not the process all of its tasks.

@@ -194,7 +194,7 @@ impl Bench {
             apart,
             config: WorkerConfig {
                 name: "test".into(),
-                concurrency: 100,
+                concurrency: 1000,
                 lease_ttl: TTL,
                 drain: Duration::from_millis(500),
                 suspects_only: false,
