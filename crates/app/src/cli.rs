@@ -145,7 +145,7 @@ pub struct Api {
 /// `worker`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Worker {
-    /// Tasks advanced at the same time [default: 256]
+    /// Tasks advanced at the same time [default: 1024]
     #[arg(long, value_name = "N")]
     pub concurrency: Option<String>,
     /// Take only tasks that crash workers, under this name, one at a time, and end when there are none

@@ -36,6 +36,8 @@ pub struct WorkerMetrics {
     pub appends: Family<Kind, Counter>,
     /// Runs per batch.
     pub append_batch: Histogram,
+    /// Runs that were handed in and are not committed yet.
+    pub append_backlog: Gauge,
     /// Tasks that were taken over from dead workers.
     pub takeovers: Counter,
     /// Model calls that wait because a budget is short.
@@ -67,7 +69,8 @@ impl Default for WorkerMetrics {
             }),
             tokens: Family::default(),
             appends: Family::default(),
-            append_batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
+            append_batch: Histogram::new(exponential_buckets(1.0, 2.0, 8)),
+            append_backlog: Gauge::default(),
             takeovers: Counter::default(),
             budget_waiting: Gauge::default(),
             budget_waits: Counter::default(),
@@ -93,6 +96,7 @@ impl WorkerMetrics {
         r.register("tokens", "Tokens that models read and wrote", self.tokens.clone());
         r.register("appends", "Appended runs, by outcome", self.appends.clone());
         r.register("append_batch", "Runs that were committed together", self.append_batch.clone());
+        r.register("append_backlog", "Runs that are not committed yet", self.append_backlog.clone());
         r.register("takeovers", "Tasks taken over from dead workers", self.takeovers.clone());
         r.register(
             "budget_waiting",

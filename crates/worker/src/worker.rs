@@ -60,13 +60,13 @@ impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
             name: "worker".to_owned(),
-            concurrency: 256,
+            concurrency: 1024,
             lease_ttl: Duration::from_secs(3),
             drain: Duration::from_secs(25),
             suspects_only: false,
             poll: Duration::from_millis(500),
             max_claim: 256,
-            max_append: 512,
+            max_append: 128,
             budget_calls: 16,
         }
     }
@@ -238,9 +238,13 @@ impl Worker {
             tokio::select! {
                 () = stop.drain.cancelled() => return,
                 () = shared.lease.dead.cancelled() => return,
-                () = places.free() => {}
+                () = async {
+                    places.free().await;
+                    shared.appender.roomy().await;
+                } => {}
             }
-            let wanted = Wanted { suspects, ..places.wanted(self.config.max_claim) };
+            let most = self.config.max_claim.min(shared.appender.room().max(1));
+            let wanted = Wanted { suspects, ..places.wanted(most) };
             let (limit, some_sated) = (wanted.limit as usize, !wanted.sated.is_empty());
             let claiming = shared.doubt.claiming().await;
             let claimed = match self.store.claim(shared.lease.worker, wanted).await {
@@ -297,7 +301,8 @@ fn lock(slots: &Slots) -> MutexGuard<'_, HashMap<TaskId, Arc<Slot>>> {
 async fn drive(shared: &Arc<Shared>, slot: Arc<Slot>, claimed: Claimed) {
     let (task, tenant) = (claimed.head.id, claimed.head.tenant);
     let driving = async {
-        let driver = Driver::open(shared.clone(), slot, claimed).await?;
+        // What is needed at the begin needs no room later.
+        let mut driver = Box::pin(Driver::open(shared.clone(), slot, claimed)).await?;
         driver.run().await
     };
     // A panic is a bug of ours; it must cost one task its run, not the process all of its tasks.

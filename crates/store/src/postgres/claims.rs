@@ -184,13 +184,8 @@ impl PostgresStore {
     }
 
     async fn heads(&self, nums: &[i64], mut given: HashMap<i64, Given>) -> Result<Vec<Claimed>> {
-        let sql = format!(
-            "{}, EXISTS (SELECT FROM budgets b WHERE b.tenant = t.tenant) FROM tasks t {}
-             WHERE t.num = ANY ($1) ORDER BY t.num",
-            RawTask::COLUMNS,
-            RawTask::JOINS
-        );
-        let rows = self.inner.write.rows(&sql, &[(&nums, Type::INT8_ARRAY)]).await?;
+        let sql = "SELECT * FROM claimed_tasks($1)";
+        let rows = self.inner.write.rows(sql, &[(&nums, Type::INT8_ARRAY)]).await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in &rows {
             let raw = RawTask::read(row)?;

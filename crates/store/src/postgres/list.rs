@@ -132,26 +132,8 @@ impl Tasks for PostgresStore {
     }
 
     async fn orphans(&self, limit: u32) -> Result<Vec<(TenantId, TaskId)>> {
-        // Children that have not ended are ready, held or waiting: a few among the many that have.
-        let rows = self
-            .inner
-            .read
-            .rows(
-                "SELECT n.id, c.id FROM (
-                     SELECT h.task AS num FROM held h WHERE h.parent IS NOT NULL
-                     UNION ALL
-                     SELECT r.task FROM ready r WHERE r.parent IS NOT NULL
-                     UNION ALL
-                     SELECT q.num FROM tasks q WHERE q.paused_at IS NOT NULL AND q.parent IS NOT NULL
-                     UNION ALL
-                     SELECT w.num FROM tasks w WHERE w.waiting_for IS NOT NULL AND w.parent IS NOT NULL
-                 ) AS live
-                 JOIN tasks c ON c.num = live.num AND c.parent IS NOT NULL AND c.completed_at IS NULL
-                 JOIN tasks p ON p.num = c.parent AND p.completed_at IS NOT NULL
-                 JOIN tenants n ON n.num = c.tenant LIMIT $1",
-                &[(&i64::from(limit), Type::INT8)],
-            )
-            .await?;
+        let sql = "SELECT tenant, task FROM orphans($1)";
+        let rows = self.inner.read.rows(sql, &[(&i64::from(limit), Type::INT8)]).await?;
         rows.iter().map(|row| Ok((TenantId(get(row, 0)?), TaskId(get(row, 1)?)))).collect()
     }
 }

@@ -89,7 +89,7 @@ pub(super) struct RawTask {
 
 impl RawTask {
     /// What [`Self::read`] reads, of `t` and of [`Self::JOINS`]. Whether a task that does not wait is ready or in
-    /// somebody's hands is said by the rows of `ready` and `held`.
+    /// somebody's hands is said by the rows of `ready` and `held`. The function `claimed_tasks` answers the same columns.
     pub(super) const COLUMNS: &'static str = "
         SELECT t.id, n.id, a.id, a.name, t.agent_version, t.priority::int, t.created_at, t.deadline_at,
                p.id, t.parent_step, t.depth::int, t.created_by, t.traceparent,

@@ -31,8 +31,9 @@ impl Driver {
         };
         let last_seq = run.first_seq + run.entries.len() as u64 - 1;
         let mut bills = std::mem::take(&mut self.bills);
-        for bill in &mut bills {
-            bill.cover().await?;
+        // Whatever happens seldom is boxed, here and below: a task in flight has room for the largest of its waits.
+        if !bills.is_empty() {
+            Box::pin(cover(&mut bills)).await?;
         }
         let append = Append {
             task: self.head.id,
@@ -47,8 +48,7 @@ impl Driver {
         // A parent may be ready now, or the next task of a thread.
         let others = self.head.parent.is_some() || self.in_thread;
         let hint = !append.children.is_empty() || (others && matches!(run.after, After::End(_)));
-        let appender = self.shared.appender.clone();
-        let mut appending = std::pin::pin!(appender.append(append));
+        let mut appending = std::pin::pin!(self.shared.appender.append(append));
         // Calls in flight go on while the commit is under way.
         let outcome = loop {
             tokio::select! {
@@ -80,13 +80,13 @@ impl Driver {
                 }
             }
             AppendOutcome::Overtaken => {
-                self.reload().await?;
+                Box::pin(self.reload()).await?;
                 self.again(kept, bills);
                 Ok(None)
             }
             AppendOutcome::InboxMoved => {
-                self.read_inbox().await?;
-                self.reload().await?;
+                Box::pin(self.read_inbox()).await?;
+                Box::pin(self.reload()).await?;
                 self.again(kept, bills);
                 Ok(None)
             }
@@ -104,7 +104,7 @@ impl Driver {
                 if kept.is_empty() || std::mem::replace(&mut self.spoiled, true) {
                     return Err(StoreError::Refused(why).into());
                 }
-                self.reload().await?;
+                Box::pin(self.reload()).await?;
                 self.again(kept.into_iter().map(|outcome| spoil(outcome, &why)).collect(), bills);
                 Ok(None)
             }
@@ -118,6 +118,14 @@ impl Driver {
         kept.append(&mut self.outcomes);
         self.outcomes = kept;
     }
+}
+
+/// Sees to it that all that the calls of a run cost is granted.
+async fn cover(bills: &mut [Bill]) -> Result<(), StoreError> {
+    for bill in bills {
+        bill.cover().await?;
+    }
+    Ok(())
 }
 
 /// The outcome of a step whose data cannot be stored.

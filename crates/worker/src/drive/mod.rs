@@ -152,7 +152,7 @@ impl Driver {
     }
 
     /// Drives until the task is no longer this driver's business.
-    pub async fn run(mut self) -> Result<Finish, DriveError> {
+    pub async fn run(&mut self) -> Result<Finish, DriveError> {
         let result = self.advance().await;
         self.keep_late_results();
         result

@@ -44,7 +44,7 @@ impl Driver {
                 self.landed(flight);
                 self.take_landed();
             }
-            () = slot.news.notified() => return self.heard().await,
+            () = slot.news.notified() => return Box::pin(self.heard()).await,
             () = timer => {}
             () = self.shared.lease.dead.cancelled() => return Ok(Some(Finish::Lost)),
             () = self.shared.now.cancelled() => return Ok(Some(Finish::Release)),

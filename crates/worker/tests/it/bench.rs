@@ -154,7 +154,7 @@ pub const TTL: Duration = Duration::from_millis(1500);
 pub fn config() -> WorkerConfig {
     WorkerConfig {
         name: "test".into(),
-        concurrency: 100,
+        concurrency: 1000,
         lease_ttl: TTL,
         drain: Duration::from_millis(500),
         ..WorkerConfig::default()

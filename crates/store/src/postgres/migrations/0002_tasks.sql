@@ -327,3 +327,25 @@ BEGIN
     RETURN cardinality(due);
 END
 $$;
+
+-- Up to `most` children that have not ended and whose parents have. Children that have not ended are ready, held,
+-- waiting or paused: a few among the many that have. A function, so that the queue is not read for the few in it.
+CREATE FUNCTION orphans(most bigint) RETURNS TABLE (tenant uuid, task uuid) LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT n.id, c.id FROM (
+        SELECT h.task AS num FROM held h WHERE h.parent IS NOT NULL
+        UNION ALL
+        SELECT r.task FROM ready r WHERE r.parent IS NOT NULL
+        UNION ALL
+        SELECT q.num FROM tasks q WHERE q.paused_at IS NOT NULL AND q.parent IS NOT NULL
+        UNION ALL
+        SELECT w.num FROM tasks w WHERE w.waiting_for IS NOT NULL AND w.parent IS NOT NULL
+    ) AS live
+    JOIN tasks c ON c.num = live.num AND c.parent IS NOT NULL AND c.completed_at IS NULL
+    JOIN tasks p ON p.num = c.parent AND p.completed_at IS NOT NULL
+    JOIN tenants n ON n.num = c.tenant
+    LIMIT most;
+END
+$$;

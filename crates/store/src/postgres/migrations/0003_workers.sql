@@ -70,6 +70,34 @@ BEGIN
 END
 $$;
 
+-- Tasks that were just given away, in the columns of `RawTask`, and whether their tenants have budgets. A function, so
+-- that it is planned once, and for rows that are looked up: planned by the queue's first rows, it read the whole queue.
+CREATE FUNCTION claimed_tasks(p_nums bigint[])
+RETURNS TABLE (id uuid, tenant uuid, agent uuid, agent_name text, agent_version int, priority int, created_at bigint,
+               deadline_at bigint, parent uuid, parent_step text, depth int, created_by uuid, traceparent text, status smallint,
+               last_seq bigint, started_at bigint, completed_at bigint, input_tokens bigint, output_tokens bigint,
+               cached_tokens bigint, reasoning_tokens bigint, cost bigint, metadata text, input bytea, waiting_for bytea,
+               outcome bytea, inbox_seq bigint, num bigint, thread uuid, thread_name text, thread_place int, paused_at bigint,
+               budgeted boolean)
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT t.id, n.id, a.id, a.name, t.agent_version, t.priority::int, t.created_at, t.deadline_at, p.id, t.parent_step,
+           t.depth::int, t.created_by, t.traceparent, 1::smallint, t.last_seq, t.started_at, t.completed_at, t.input_tokens,
+           t.output_tokens, t.cached_tokens, t.reasoning_tokens, t.cost, t.metadata, t.input, t.waiting_for, t.outcome,
+           t.inbox_seq, t.num, th.id, th.name, array_position(th.queue, t.num), t.paused_at,
+           EXISTS (SELECT FROM budgets b WHERE b.tenant = t.tenant)
+    FROM unnest(p_nums) AS g(num)
+    JOIN tasks t ON t.num = g.num
+    JOIN tenants n ON n.num = t.tenant
+    JOIN agents a ON a.num = t.agent
+    LEFT JOIN tasks p ON p.num = t.parent
+    LEFT JOIN threads th ON th.num = t.thread
+    ORDER BY t.num;
+END
+$$;
+
 -- Declares workers dead that were seen to crash with nothing but a suspect in hand: the suspect is poison.
 CREATE FUNCTION crashed_alone(p_name text) RETURNS void LANGUAGE sql AS $$
     WITH crashed AS (
