@@ -1,5 +1,6 @@
 """What an image must be, one function for each demand. Each yields what is wrong."""
 
+import os
 import pathlib
 import re
 import ssl
@@ -10,7 +11,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 USER = 65532
-LARGEST = 40_000_000
+LARGEST = int(os.environ.get("LARGEST", 40_000_000))
 BINARY = "agenticai"
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 DATA = "var/lib/agenticai"

@@ -28,7 +28,7 @@ def label(image, name, value):
 
 
 MISTAKES = [
-    (checks.size, "too large", lambda image, expected: setattr(image.entries["agenticai"], "content", bytes(40_000_000))),
+    (checks.size, "too large", lambda image, expected: setattr(image.entries["agenticai"], "content", bytes(checks.LARGEST))),
     (checks.contents, "a shell", lambda image, expected: added(image, "bin/sh")),
     (checks.contents, "no certificates", lambda image, expected: image.entries.pop(checks.AUTHORITIES)),
     (checks.owners, "a program that may change itself", lambda image, expected: added(image, "x", owner=(65532, 65532))),
