@@ -26,8 +26,7 @@ impl Identity for PostgresStore {
             .inner
             .write
             .row(
-                // `CASE` looks at the second function only where the first made the tenant that it changes.
-                "SELECT CASE WHEN bootstrap($1, $2, $3, $4, $5, $6) THEN set_retention($2, $7) ELSE false END",
+                "SELECT bootstrap($1, $2, $3, $4, $5, $6, $7)",
                 &[
                     (&tenant.0, Type::UUID),
                     (&first.tenant, Type::TEXT),

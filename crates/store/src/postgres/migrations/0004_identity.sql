@@ -1,6 +1,7 @@
 -- Making the first tenant, its owner and its key, and agents: whoever comes at the same time waits for a lock.
 
-CREATE FUNCTION bootstrap(p_tenant uuid, p_tenant_name text, p_user uuid, p_user_name text, p_role text, p_key bytea)
+CREATE FUNCTION bootstrap(p_tenant uuid, p_tenant_name text, p_user uuid, p_user_name text, p_role text, p_key bytea,
+    p_retention_days int)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     tenant_num bigint;
@@ -10,7 +11,8 @@ BEGIN
     IF EXISTS (SELECT FROM tenants) THEN
         RETURN false;
     END IF;
-    INSERT INTO tenants (id, name, created_at) VALUES (p_tenant, p_tenant_name, clock_ms(0)) RETURNING num INTO tenant_num;
+    INSERT INTO tenants (id, name, created_at, retention_days)
+    VALUES (p_tenant, p_tenant_name, clock_ms(0), p_retention_days) RETURNING num INTO tenant_num;
     INSERT INTO users (tenant, id, name, role, created_at) VALUES (tenant_num, p_user, p_user_name, p_role, clock_ms(0))
     RETURNING num INTO user_num;
     INSERT INTO api_keys (sha256, tenant, "user", created_at) VALUES (p_key, tenant_num, user_num, clock_ms(0));
