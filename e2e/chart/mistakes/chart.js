@@ -86,8 +86,8 @@ module.exports = [
     edits: [{ file: values, find: 'drainSeconds: 25', replace: 'drainSecond: 25' }, { file: 'templates/_app.tpl', find: '$config.worker.drainSeconds', replace: '$config.worker.drainSecond' }],
   },
   {
-    title: 'a default is not the program\'s', check: 'settings', finds: /AGENTICAI_WORKER_CONCURRENCY is 128 in the chart and 256/,
-    edits: [{ file: values, find: 'concurrency: 256', replace: 'concurrency: 128' }],
+    title: 'a default is not the program\'s', check: 'settings', finds: /AGENTICAI_WORKER_CONCURRENCY is 128 in the chart and 1024/,
+    edits: [{ file: values, find: 'concurrency: 1024', replace: 'concurrency: 128' }],
   },
   {
     title: 'a guard is gone', check: 'guards', only: ({ image }) => image, finds: /is not refused/,
