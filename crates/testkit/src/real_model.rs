@@ -6,7 +6,7 @@
 mod judge;
 mod server;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use agenticai_domain::ids::TaskId;
@@ -146,9 +146,4 @@ async fn create(api: &Api, agent: &str, prompt: &str, key: &str) -> anyhow::Resu
         budget: None,
     };
     Ok(api.create_task(&request, key).await?.id)
-}
-
-/// `e2e/real-model` of this checkout.
-pub fn default_scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/real-model")
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use agenticai_testkit::real_model::{RealModelConfig, default_scripts, run};
+use agenticai_testkit::real_model::{RealModelConfig, run};
 use clap::Parser;
 
 /// Started by `e2e/real-model/run`, which installs what it needs.
@@ -14,6 +14,9 @@ struct Args {
     /// The model's weights (GGUF).
     #[arg(long)]
     weights: PathBuf,
+    /// The directory `e2e/real-model` of the checkout.
+    #[arg(long, default_value = "e2e/real-model")]
+    scripts: PathBuf,
     /// How often the prompt is asked.
     #[arg(long, default_value_t = 20)]
     runs: usize,
@@ -26,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
     let config = RealModelConfig {
         python: args.python,
         weights: args.weights,
-        scripts: default_scripts(),
+        scripts: args.scripts,
         runs: args.runs,
         dir,
     };

@@ -10,7 +10,8 @@ use agenticai_domain::journal::{Entry, EnvelopeError, READS_FORMAT, WRITES_FORMA
 use crate::samples;
 
 fn file(format: u8) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/golden/entries.v{format}.txt"))
+    // Tests run in the directory of their package.
+    PathBuf::from(format!("tests/it/golden/entries.v{format}.txt"))
 }
 
 /// One line an entry: its name, the sealed bytes as printable ASCII with escapes.
