@@ -102,7 +102,7 @@ async fn an_index_that_failed_half_way_is_made_anew() {
     up(&connection, &[ONE]).await.unwrap();
     connection.script("INSERT INTO one VALUES (1), (1)").await.unwrap();
     let error = up(&connection, &[ONE, index]).await.unwrap_err().to_string();
-    assert!(error.contains("half-way") && error.contains("23505"), "{error}");
+    assert!(error.contains("goes on") && error.contains("23505"), "{error}");
     assert_eq!(states(&connection, &[ONE, index]).await[1], State::Unfinished);
     let refused = schema_error(Migrations(&[ONE, index]).check(&connection)).await;
     assert!(refused.contains("agenticai migrate up"), "{refused}");
@@ -112,6 +112,50 @@ async fn an_index_that_failed_half_way_is_made_anew() {
     assert_eq!(up(&connection, &[ONE, index]).await.unwrap(), ["0002_index"]);
     let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_x'::regclass";
     assert!(connection.rows(valid, &[]).await.unwrap()[0].get::<_, bool>(0));
+}
+
+#[tokio::test]
+async fn an_index_of_a_partitioned_table_is_made_partition_by_partition_while_others_write() {
+    let options = database().await;
+    let (connection, writer) = (open(&options).await, open(&options).await);
+    let parted = Migration {
+        name: "0001_parted",
+        sql: "CREATE TABLE parted (x int, y int) PARTITION BY RANGE (x);
+              CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+              CREATE TABLE parted_rest PARTITION OF parted DEFAULT;",
+    };
+    let index = Migration {
+        name: "0002_index",
+        sql: "-- no-transaction
+              -- min-reader: 1
+              CREATE INDEX IF NOT EXISTS parted_y ON ONLY parted (y);
+              CREATE INDEX CONCURRENTLY IF NOT EXISTS {each:parted}_y ON {each:parted} (y);
+              ALTER INDEX parted_y ATTACH PARTITION {each:parted}_y;",
+    };
+    up(&connection, &[parted]).await.unwrap();
+    // Whoever writes is waited for, by the statement that locks writers out for a moment a second at a time.
+    writer.script("BEGIN; INSERT INTO parted VALUES (1, 1), (99, 1)").await.unwrap();
+    let waiting = tokio::spawn(async move {
+        let applied = up(&connection, &[parted, index]).await;
+        (connection, applied)
+    });
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let third = open(&options).await;
+    let write = async { while third.script("INSERT INTO parted VALUES (2, 2)").await.is_err() {} };
+    tokio::time::timeout(Duration::from_millis(1500), write).await.unwrap();
+    writer.script("COMMIT").await.unwrap();
+    let (connection, applied) = waiting.await.unwrap();
+    assert_eq!(applied.unwrap(), ["0002_index"]);
+    let valid = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                 WHERE c.relname IN ('parted_y', 'parted_1_y', 'parted_rest_y') AND i.indisvalid";
+    assert_eq!(connection.rows(valid, &[]).await.unwrap()[0].get::<_, i64>(0), 3);
+    // It begins anew where it failed, and a partition that is made later has the index too.
+    connection.script("UPDATE schema_migrations SET finished_at = NULL WHERE version = 2").await.unwrap();
+    assert_eq!(up(&connection, &[parted, index]).await.unwrap(), ["0002_index"]);
+    let later = "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (10) TO (20)";
+    connection.script(later).await.unwrap();
+    let indexed = "SELECT 1 FROM pg_index WHERE indrelid = 'parted_2'::regclass AND indisvalid";
+    assert_eq!(connection.rows(indexed, &[]).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl Migrations<'_> {
             if migration.in_transaction() {
                 apply_whole(connection, version, migration, patience).await?;
             } else {
-                apply_piecemeal(connection, version, migration).await?;
+                apply_piecemeal(connection, version, migration, patience).await?;
             }
             let took = began.elapsed();
             tracing::info!(migration = migration.name, took_ms = took.as_millis(), "applied");
@@ -146,32 +146,12 @@ async fn apply_whole(
     patience: Duration,
 ) -> Result<(), ConnectError> {
     let began = Instant::now();
-    loop {
-        let result = transaction(connection, version, migration).await;
-        let Err(error) = result else { return Ok(()) };
+    while let Err(error) = transaction(connection, version, migration).await {
         // Where this fails too, the connection has ended, and the transaction with it.
         let _ = connection.script("ROLLBACK").await;
-        let in_use = error.code().is_some_and(|code| {
-            [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code)
-        });
-        if !in_use {
-            let error = ConnectError::Server(error);
-            return Err(ConnectError::Schema(format!(
-                "the migration {} failed and nothing of it was kept: {error}",
-                migration.name
-            )));
-        }
-        if began.elapsed() > patience {
-            return Err(ConnectError::Schema(format!(
-                "the migration {} found its tables in use for {} s and nothing of it was kept: look for transactions \
-                 that stay open (pg_stat_activity), then run it again",
-                migration.name,
-                patience.as_secs()
-            )));
-        }
-        tracing::info!(migration = migration.name, "its tables are in use; trying again");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        wait_if_in_use(error, migration, "nothing of it was kept", began, patience).await?;
     }
+    Ok(())
 }
 
 async fn transaction(
@@ -190,22 +170,72 @@ async fn apply_piecemeal(
     connection: &Connection,
     version: i32,
     migration: &Migration,
+    patience: Duration,
 ) -> Result<(), ConnectError> {
     record(connection, version, migration, false).await?;
-    // What it waits for holds up nobody else: no limit.
-    connection.script("SET lock_timeout = 0").await?;
     for statement in statements::split(migration.sql) {
-        drop_leftover(connection, statement).await?;
-        connection.script(statement).await.map_err(|error| {
-            let error = ConnectError::Server(error);
-            ConnectError::Schema(format!(
-                "the migration {} failed half-way, and running it again goes on: {error}",
-                migration.name
-            ))
-        })?;
+        for statement in for_each_partition(connection, statement).await? {
+            drop_leftover(connection, &statement).await?;
+            // What waits concurrently holds up nobody else; anything else does, and so waits a second at a time.
+            let limit = if concurrently(&statement) { "0" } else { "'1s'" };
+            connection.script(&format!("SET lock_timeout = {limit}")).await?;
+            let began = Instant::now();
+            while let Err(error) = connection.script(&statement).await {
+                wait_if_in_use(error, migration, "running it again goes on", began, patience).await?;
+            }
+        }
     }
     record(connection, version, migration, true).await?;
     Ok(())
+}
+
+/// Waits a moment where tables are in use, so that it can be tried again; otherwise, or when patience is at its end, the
+/// failure. `kept` says what is left of the migration then.
+async fn wait_if_in_use(
+    error: tokio_postgres::Error,
+    migration: &Migration,
+    kept: &str,
+    began: Instant,
+    patience: Duration,
+) -> Result<(), ConnectError> {
+    let in_use = error
+        .code()
+        .is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code));
+    if !in_use {
+        let error = ConnectError::Server(error);
+        return Err(ConnectError::Schema(format!(
+            "the migration {} failed, and {kept}: {error}",
+            migration.name
+        )));
+    }
+    if began.elapsed() > patience {
+        return Err(ConnectError::Schema(format!(
+            "the migration {} found its tables in use for {} s, and {kept}: look for transactions that stay open \
+             (pg_stat_activity), then run it again",
+            migration.name,
+            patience.as_secs()
+        )));
+    }
+    tracing::info!(migration = migration.name, "its tables are in use; trying again");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    Ok(())
+}
+
+/// The statement itself, or, where it is meant for the partitions of a table, one for each that is there. Those that are
+/// made meanwhile get from their parent what it has by then.
+async fn for_each_partition(connection: &Connection, statement: &str) -> Result<Vec<String>, ConnectError> {
+    let Some((mark, parent)) = statements::each(statement) else { return Ok(vec![statement.to_owned()]) };
+    let rows = connection
+        .rows(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(quote_ident($1)) ORDER BY 1",
+            &[(&parent, Type::TEXT)],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(statement.replace(mark, row.try_get::<_, &str>(0)?))).collect()
+}
+
+fn concurrently(statement: &str) -> bool {
+    statement.split_whitespace().any(|word| word.eq_ignore_ascii_case("CONCURRENTLY"))
 }
 
 /// A `CREATE INDEX CONCURRENTLY` that failed leaves an index which slows writers and serves no reader, and which
@@ -213,7 +243,7 @@ async fn apply_piecemeal(
 async fn drop_leftover(connection: &Connection, statement: &str) -> Result<(), ConnectError> {
     let words: Vec<&str> = statement.split_whitespace().collect();
     let is = |at: usize, word: &str| words.get(at).is_some_and(|found| found.eq_ignore_ascii_case(word));
-    if !is(0, "CREATE") || !words.iter().any(|word| word.eq_ignore_ascii_case("CONCURRENTLY")) {
+    if !is(0, "CREATE") || !concurrently(statement) {
         return Ok(());
     }
     let Some(on) = words.iter().position(|word| word.eq_ignore_ascii_case("ON")) else { return Ok(()) };

@@ -59,7 +59,7 @@ impl fmt::Display for Mode {
 
 /// What begins a statement, and what that locks; the first that fits counts. Words of `ALTER TABLE` are looked for
 /// anywhere behind its table's name, the strongest lock first.
-const STATEMENTS: [(&str, Mode); 22] = [
+const STATEMENTS: [(&str, Mode); 23] = [
     ("CREATE TABLE", Mode::None),
     ("CREATE UNLOGGED TABLE", Mode::None),
     ("CREATE INDEX CONCURRENTLY", Mode::ShareUpdateExclusive),
@@ -81,6 +81,7 @@ const STATEMENTS: [(&str, Mode); 22] = [
     ("CREATE SEQUENCE", Mode::None),
     ("CREATE TYPE", Mode::None),
     ("CREATE SCHEMA", Mode::None),
+    ("ALTER INDEX", Mode::ShareUpdateExclusive),
     ("SELECT", Mode::None),
 ];
 const ALTER_TABLE: [(&str, Mode); 14] = [
@@ -108,7 +109,10 @@ pub(super) fn of(sql: &str, made: &mut BTreeSet<String>) -> Vec<Lock> {
 fn lock(statement: &str, made: &mut BTreeSet<String>) -> Lock {
     let words: Vec<&str> = statement.split_whitespace().collect();
     let upper = words.join(" ").to_ascii_uppercase();
-    let table = table(&words).unwrap_or_default();
+    let table = match statements::each(statement) {
+        Some((_, parent)) => format!("each partition of {parent}"),
+        None => table(&words).unwrap_or_default(),
+    };
     let mode = if upper.starts_with("ALTER TABLE") {
         ALTER_TABLE.iter().find(|(words, _)| upper.contains(words)).map_or(Mode::Unknown, |(_, mode)| *mode)
     } else {
@@ -118,6 +122,8 @@ fn lock(statement: &str, made: &mut BTreeSet<String>) -> Lock {
     let partition = upper.starts_with("CREATE TABLE") && upper.contains(" PARTITION OF ");
     let mode = match mode {
         Mode::None if partition => Mode::AccessExclusive,
+        // Of a partitioned table alone, which has no rows to be read.
+        Mode::Share if upper.contains(" ON ONLY ") => Mode::ShareRowExclusive,
         Mode::None | Mode::Unknown => mode,
         _ if made.contains(&table) => Mode::NewTable,
         mode => mode,
@@ -167,6 +173,17 @@ mod tests {
             ("ALTER TABLE tasks SET (fillfactor = 50)", "tasks", Mode::ShareUpdateExclusive),
             ("INSERT INTO tasks VALUES (1)", "tasks", Mode::RowExclusive),
             ("DROP TABLE IF EXISTS tasks", "tasks", Mode::AccessExclusive),
+            ("CREATE INDEX IF NOT EXISTS i ON ONLY journal (x)", "journal", Mode::ShareRowExclusive),
+            (
+                "CREATE INDEX CONCURRENTLY IF NOT EXISTS {each:journal}_x ON {each:journal} (x)",
+                "each partition of journal",
+                Mode::ShareUpdateExclusive,
+            ),
+            (
+                "ALTER INDEX i ATTACH PARTITION {each:journal}_x",
+                "each partition of journal",
+                Mode::ShareUpdateExclusive,
+            ),
             ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$", "", Mode::None),
             ("DO $$ BEGIN END $$", "", Mode::Unknown),
         ] {

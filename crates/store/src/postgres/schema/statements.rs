@@ -27,6 +27,14 @@ pub(super) fn split(sql: &str) -> Vec<&str> {
     found.into_iter().map(without_leading_comments).filter(|statement| !statement.is_empty()).collect()
 }
 
+/// `{each:journal}` in a statement, which stands for every partition of `journal`, and that table's name.
+pub(super) fn each(statement: &str) -> Option<(&str, &str)> {
+    const OPENS: &str = "{each:";
+    let rest = &statement[statement.find(OPENS)?..];
+    let mark = &rest[..=rest.find('}')?];
+    Some((mark, &mark[OPENS.len()..mark.len() - 1]))
+}
+
 /// Where the text goes on behind the next `end`. A doubled quote ends one text and begins another, which comes to the
 /// same.
 fn after(sql: &str, from: usize, end: &str) -> usize {
@@ -70,5 +78,14 @@ mod tests {
         assert!(found[1].ends_with("$$") && found[2].ends_with("$x$"));
         assert_eq!(found[3], "SELECT $1");
         assert!(split("-- nothing\n").is_empty());
+    }
+
+    #[test]
+    fn a_statement_for_each_partition_names_their_parent() {
+        assert_eq!(
+            each("CREATE INDEX {each:journal}_x ON {each:journal} (x)"),
+            Some(("{each:journal}", "journal"))
+        );
+        assert_eq!(each("SELECT '{each}'::text[]"), None);
     }
 }
