@@ -120,7 +120,7 @@ sed -e 's/durationMilliseconds: 1000$/durationMilliseconds: 200/' \
     -e '/jitterDurationFrom:$/{N;s/jitterDurationFrom:\n *expressionFrom: .\.metadata\.deletionTimestamp.$/jitterDurationMilliseconds: 1000/}' \
     "$TOOLS/kwok-stages.yaml" >"$dir/stages.yaml"
 # What a kubelet would be asked for: the same last words of every container, and the program's port behind every pod's.
-echo 'the last words of a container' >"$dir/container.log"
+echo '2026-01-01T00:00:00.000000000Z stdout F the last words of a container' >"$dir/container.log"
 cat >"$dir/kubelet.yaml" <<KUBELET
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: ClusterLogs

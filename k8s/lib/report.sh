@@ -47,9 +47,10 @@ explain_pod() {
     claims_of "$pod"
     events_of "$pod"
     # Of a container that was started again, the end of the one before says more.
-    local log
-    log=$(kn logs "$pod" --all-containers --tail 10 --request-timeout 10s 2>/dev/null || true)
-    log+=$(kn logs "$pod" --all-containers --previous --tail 10 --request-timeout 10s 2>/dev/null || true)
+    local log previous
+    log=$(for previous in false true; do
+        kn logs "$pod" --all-containers --previous=$previous --tail 10 --request-timeout 10s 2>/dev/null || true
+    done)
     [ -z "$log" ] || { echo "  last lines of its log:"; printf '    %s\n' "${log//$'\n'/$'\n    '}"; }
 }
 
