@@ -37,7 +37,7 @@ const BOUND: Duration = Duration::from_secs(2);
 /// The part of its places that a worker gives to one tenant alone.
 const FOR_ONE: f64 = 0.95;
 /// Tasks that a worker advances at once by default.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 1024;
 
 /// Measures and prints; an error where somebody waits longer than is promised.
 pub async fn run(config: &FairnessConfig) -> anyhow::Result<()> {

@@ -130,7 +130,7 @@ async fn added(config: &GrowthConfig, cluster: &Cluster, stub: &Stub, log: &Path
 }
 
 /// Puts in completed tasks and their entries until there are `to` of these; `from` are there.
-async fn fill(cluster: &Cluster, from: u64, to: u64) -> anyhow::Result<()> {
+pub(super) async fn fill(cluster: &Cluster, from: u64, to: u64) -> anyhow::Result<()> {
     let mut at = from;
     while at < to {
         let end = (at + CHUNK).min(to);

@@ -2,7 +2,8 @@
 //!
 //! [`compare`]: a cluster beside others that do the same work. [`growth`]: with more workers and with more rows.
 //! [`claims`]: a long queue under an old snapshot. [`fairness`]: a tenant behind another's long queue. [`memory`]: what is
-//! left of it after a load. The rest is about `agenticai up` alone: every number is the median of several runs, each on a fresh data directory. What is measured:
+//! left of it after a load. [`migration`]: submits while large tables are migrated. The rest is about `agenticai up` alone:
+//! every number is the median of several runs, each on a fresh data directory. What is measured:
 //!
 //! - W1: tasks of an agent of kind `tool` that do one small thing, 64 submitters.
 //! - W2: tasks of 5 model calls and 4 tool calls against the stub, 64 submitters.
@@ -15,6 +16,7 @@ pub mod fairness;
 mod footprint;
 pub mod growth;
 pub mod memory;
+pub mod migration;
 mod steps;
 mod throughput;
 

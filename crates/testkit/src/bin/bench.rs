@@ -8,6 +8,7 @@ use agenticai_testkit::bench::compare::{self, CompareConfig, Contender, Workload
 use agenticai_testkit::bench::fairness::{self, FairnessConfig};
 use agenticai_testkit::bench::growth::{self, GrowthConfig};
 use agenticai_testkit::bench::memory::{self, MemoryConfig};
+use agenticai_testkit::bench::migration::{self, MigrationConfig};
 use agenticai_testkit::bench::{self, BenchConfig};
 use agenticai_testkit::load::median;
 use clap::{Args, Parser};
@@ -27,6 +28,8 @@ enum Bench {
     Fairness(Fairness),
     /// Resident memory of `api` and `worker` before, under and after a load.
     Memory(Memory),
+    /// Submits while large tables are migrated.
+    Migration(Migration),
 }
 
 #[derive(Args)]
@@ -149,6 +152,19 @@ struct Memory {
     watch_s: u64,
 }
 
+#[derive(Args)]
+struct Migration {
+    /// Rows of the journal.
+    #[arg(long, default_value_t = 10_000_000)]
+    rows: u64,
+    /// Tasks submitted in a second.
+    #[arg(long, default_value_t = 200)]
+    per_s: u32,
+    /// How long submits are looked at before and after, in seconds.
+    #[arg(long, default_value_t = 30)]
+    quiet_s: u64,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Bench::parse() {
@@ -193,6 +209,14 @@ async fn main() -> anyhow::Result<()> {
                 input_bytes: args.input_bytes,
                 latency_ms: args.latency_ms,
                 watch: Duration::from_secs(args.watch_s),
+            })
+            .await
+        }
+        Bench::Migration(args) => {
+            migration::run(&MigrationConfig {
+                rows: args.rows,
+                per_s: args.per_s,
+                quiet: Duration::from_secs(args.quiet_s),
             })
             .await
         }
