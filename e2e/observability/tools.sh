@@ -43,6 +43,7 @@ observability_build_collector() {
         "$core/processor/memorylimiterprocessor@$version" "$core/exporter/otlpexporter@$version"
         "$core/exporter/otlphttpexporter@$version" "$contrib/exporter/prometheusexporter@$version"
         "$contrib/extension/healthcheckextension@$version" "$core/confmap/provider/fileprovider@$observability_providers"
+        "$core/confmap/provider/envprovider@$observability_providers"
     )
     [ ! -x "$dir/otelcol-${version#v}" ] || return 0
     say "the Collector's builder into $dir/src/bin"
