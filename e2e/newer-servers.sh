@@ -21,10 +21,10 @@ cp /etc/hosts /etc/passwd /etc/group "$NEWER_ROOT/etc/"
 for dir in bin sbin lib lib64; do [ -e "$NEWER_ROOT/$dir" ] || ln -s "usr/$dir" "$NEWER_ROOT/$dir"; done
 
 wrappers=$(mktemp -d)
-# wrap NAME PROGRAM: NAME becomes PROGRAM of the newer release, in the directory where it is called.
+# wrap NAME PROGRAM: NAME becomes PROGRAM of the newer release, in the directory where it is called if that is there.
 wrap() {
     # shellcheck disable=SC2016 # to be expanded when it is called
-    printf '#!/bin/sh\nexec chroot %s /bin/sh -c '\''cd "$0" && exec "$@"'\'' "$PWD" %s "$@"\n' "$NEWER_ROOT" "$2" >"$wrappers/$1"
+    printf '#!/bin/sh\nexec chroot %s /bin/sh -c '\''cd "$0" 2>/dev/null; exec "$@"'\'' "$PWD" %s "$@"\n' "$NEWER_ROOT" "$2" >"$wrappers/$1"
     chmod +x "$wrappers/$1"
 }
 wrap epmd /usr/bin/epmd
