@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use agenticai_domain::ids::{StepId, TaskId};
 use agenticai_domain::thread::IfActive;
+use agenticai_store::Isolation;
 
 use crate::config::FlagValue;
 use crate::exit;
@@ -148,12 +149,20 @@ pub struct Worker {
     /// Tasks advanced at the same time [default: 1024]
     #[arg(long, value_name = "N")]
     pub concurrency: Option<String>,
-    /// Take only tasks that crash workers, under this name, one at a time, and end when there are none
+    /// Take only tasks that crash workers, under this name, and end when there are none
     #[arg(long, hide = true, value_name = "NAME")]
     pub suspects: Option<String>,
+    /// How such tasks are tried: together, few or alone
+    #[arg(long, hide = true, default_value = "alone", value_parser = isolation)]
+    pub isolation: Isolation,
     /// What every role has.
     #[command(flatten)]
     pub operators: Operators,
+}
+
+fn isolation(name: &str) -> Result<Isolation, String> {
+    let named = Isolation::ALL.into_iter().find(|isolation| isolation.as_str() == name);
+    named.ok_or_else(|| "it is together, few or alone".to_owned())
 }
 
 /// `scheduler`

@@ -1,5 +1,7 @@
 //! Workers, their leases, and who advances which task.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use agenticai_domain::ids::{TaskId, TenantId};
@@ -69,8 +71,9 @@ pub struct Wanted {
     pub busy: Vec<(TenantId, u32)>,
     /// Tenants that are given nothing this time.
     pub sated: Vec<TenantId>,
-    /// Only tasks that are suspected of crashing workers, which nobody is given otherwise.
-    pub suspects: bool,
+    /// Only tasks that are suspected of crashing workers and are to be tried in this company. Nobody is given them
+    /// otherwise.
+    pub suspects: Option<Isolation>,
 }
 
 impl From<u32> for Wanted {
@@ -79,11 +82,74 @@ impl From<u32> for Wanted {
     }
 }
 
+/// In whose company a suspect is tried. A worker that dies with a thousand tasks leaves a thousand suspects, of which one
+/// may be guilty: tried many at once, all but those that share a process with it are cleared by their next step; these
+/// come in smaller groups, and at last alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isolation {
+    /// With many other suspects.
+    Together,
+    /// With a few.
+    Few,
+    /// With nobody: whatever crashes that process is guilty.
+    #[default]
+    Alone,
+}
+
+impl Isolation {
+    /// Each, in the order in which a suspect comes to them.
+    pub const ALL: [Self; 3] = [Self::Together, Self::Few, Self::Alone];
+
+    /// How many suspects a process holds at once.
+    pub const fn at_once(self) -> usize {
+        match self {
+            Self::Together => 256,
+            Self::Few => 16,
+            Self::Alone => 1,
+        }
+    }
+
+    /// The numbers of crashes of the suspects that are tried like this, from and to. Two each: a crash that nobody saw
+    /// may have been that of a machine.
+    pub(crate) const fn crashes(self) -> (i16, i16) {
+        match self {
+            Self::Together => (2, 3),
+            Self::Few => (4, 5),
+            Self::Alone => (6, POISON - 1),
+        }
+    }
+
+    /// The number of crashes of the suspects that a process held when it was seen to crash, before that crash is counted.
+    pub(crate) const fn seen_crashing(self) -> i16 {
+        match self {
+            Self::Alone => POISON,
+            _ => self.crashes().1,
+        }
+    }
+
+    /// What suspects with this number of crashes are tried like; `None`: they are poison.
+    pub(crate) fn of(crashes: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|isolation| crashes <= isolation.crashes().1)
+    }
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Together => "together",
+            Self::Few => "few",
+            Self::Alone => "alone",
+        }
+    }
+}
+
+/// The number of crashes of a task that was seen to crash a process which held nothing else.
+pub(crate) const POISON: i16 = 1000;
+
 /// Tasks that were in the hands of workers that crashed, twice or more without a committed step in between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Suspects {
-    /// How many wait to be tried alone.
-    pub ready: u64,
+    /// How many wait to be tried, and how; what nobody waits for is left out.
+    pub ready: BTreeMap<Isolation, u64>,
     /// Those that have crashed a worker which had nothing else in hand: they are poison, and wait to be failed.
     pub poison: Vec<(TenantId, TaskId)>,
 }
@@ -124,9 +190,9 @@ pub trait Leases {
     async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>>;
     /// The suspects. A store whose workers all share one process has none: there is nobody to set them apart.
     async fn suspects(&self) -> Result<Suspects>;
-    /// Declares the live workers of a name dead that were seen to crash with a suspect as their only task: that task is
-    /// poison. Nothing where there are none.
-    async fn crashed_alone(&self, name: String) -> Result<()>;
+    /// Declares the live workers of a name dead that were seen to crash with suspects in hand: they are tried in less
+    /// company from then on; one that was alone is poison. Nothing where there are none.
+    async fn crashed(&self, name: String, isolation: Isolation) -> Result<()>;
     /// Every task that the worker holds. A claim or a release whose answer was lost makes it more than the worker knows.
     async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>>;
     /// Hands tasks back: ready again, their epoch raised.

@@ -31,7 +31,9 @@ pub use cancel::{CancelOutcome, SUPERSEDED, cancel, read_whole_journal};
 pub use error::{Result, StoreError};
 pub use identity::{Bootstrap, Identity, KeyHash, Principal, UserRole};
 pub use journal::{Append, AppendOutcome, Journal, Then};
-pub use leases::{Beat, Claimed, Leases, Observed, ReadyClass, Suspects, Wanted, WorkerId, WorkerInfo};
+pub use leases::{
+    Beat, Claimed, Isolation, Leases, Observed, ReadyClass, Suspects, Wanted, WorkerId, WorkerInfo,
+};
 pub use maintenance::{Maintenance, PausedTasks};
 pub use schedules::{
     Advance, ChangeSchedule, Fire, FireOutcome, NewFiring, NewSchedule, PutSchedule, QueuedFiring,

@@ -87,7 +87,7 @@ front! {
         take_over(limit: u32) -> u32;
         claim(worker: WorkerId, wanted: Wanted) -> Vec<Claimed>;
         suspects() -> Suspects;
-        crashed_alone(name: String) -> ();
+        crashed(name: String, isolation: Isolation) -> ();
         held(worker: WorkerId) -> Vec<TaskId>;
         release(worker: WorkerId, tasks: Vec<TaskId>) -> ();
         retire_worker(worker: WorkerId) -> ();

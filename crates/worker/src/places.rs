@@ -78,7 +78,7 @@ impl Places {
             limit: limit as u32,
             busy: taken.by_tenant.iter().map(|(tenant, tasks)| (*tenant, *tasks)).collect(),
             sated,
-            suspects: false,
+            suspects: None,
         }
     }
 

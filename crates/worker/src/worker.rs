@@ -16,7 +16,7 @@ use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::journal::READS_FORMAT;
 use agenticai_domain::task::{End, TaskError, codes};
 use agenticai_domain::usage::Spend;
-use agenticai_store::{Claimed, EndOutcome, Store, StoreError, Wanted, WorkerInfo};
+use agenticai_store::{Claimed, EndOutcome, Isolation, Store, StoreError, Wanted, WorkerInfo};
 
 use crate::agents::AgentCache;
 use crate::apart::{self, Apart};
@@ -43,9 +43,9 @@ pub struct WorkerConfig {
     pub lease_ttl: Duration,
     /// How long steps in flight are given when it is asked to stop.
     pub drain: Duration,
-    /// Takes suspects and nothing else, one at a time, and ends when there are none: the life of a process that is
-    /// started to be crashed (see [`crate::apart`]).
-    pub suspects_only: bool,
+    /// Takes suspects and nothing else, as many at once as this says, each until its next step is committed, and ends
+    /// when there are none: the life of a process that is started to be crashed (see [`crate::apart`]).
+    pub suspects: Option<Isolation>,
     /// Without a hint, ready tasks are looked for this often.
     pub poll: Duration,
     /// Tasks that one claim takes at most.
@@ -63,7 +63,7 @@ impl Default for WorkerConfig {
             concurrency: 1024,
             lease_ttl: Duration::from_secs(3),
             drain: Duration::from_secs(25),
-            suspects_only: false,
+            suspects: None,
             poll: Duration::from_millis(500),
             max_claim: 256,
             max_append: 128,
@@ -175,7 +175,7 @@ impl Worker {
         ));
         tokio::spawn(sweeps::wake(store.clone(), broker.clone(), LATEST_TIMER, over.clone()));
         tokio::spawn(sweeps::cancel_forgotten(store.clone(), broker.clone(), over.clone()));
-        if !self.config.suspects_only {
+        if self.config.suspects.is_none() {
             tokio::spawn(apart::watch(store.clone(), broker.clone(), self.apart.clone(), over.clone()));
         }
 
@@ -201,6 +201,7 @@ impl Worker {
             metrics: metrics.clone(),
             purse: purse.clone(),
             doubt: Doubt::default(),
+            suspects: self.config.suspects.is_some(),
             drain: stop.drain.clone(),
             drained: CancellationToken::new(),
             now: stop.now.clone(),
@@ -232,8 +233,8 @@ impl Worker {
 
     /// Claims until the worker is stopped or dead.
     async fn claim(&self, shared: &Arc<Shared>, slots: &Slots, drivers: &TaskTracker, stop: &Stop) {
-        let suspects = self.config.suspects_only;
-        let places = Places::new(if suspects { 1 } else { self.config.concurrency });
+        let suspects = self.config.suspects;
+        let places = Places::new(suspects.map_or(self.config.concurrency, Isolation::at_once));
         loop {
             tokio::select! {
                 () = stop.drain.cancelled() => return,
@@ -259,7 +260,7 @@ impl Worker {
             };
             let full = claimed.len() == limit;
             self.metrics.tasks_claimed.inc_by(claimed.len() as u64);
-            if suspects && claimed.is_empty() {
+            if suspects.is_some() && claimed.is_empty() && drivers.is_empty() {
                 stop.drain.cancel();
             }
             for task in claimed {
@@ -284,8 +285,8 @@ impl Worker {
                 tokio::select! {
                     () = stop.drain.cancelled() => return,
                     () = shared.lease.dead.cancelled() => return,
-                    // Those that were given nothing may have work for it.
-                    () = places.freed(), if some_sated => {}
+                    // Those that were given nothing may have work for it; who tries suspects may have tried the last.
+                    () = places.freed(), if some_sated || suspects.is_some() => {}
                     _ = idle => {}
                 }
             }

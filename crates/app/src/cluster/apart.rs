@@ -4,20 +4,21 @@ use async_trait::async_trait;
 use tokio::process::Command;
 use uuid::Uuid;
 
+use agenticai_store::Isolation;
 use agenticai_worker::Apart;
 
-/// This program once more, as a worker with the same settings. It is not ended with this process: it holds a task, and
-/// ends by itself.
+/// This program once more, as a worker with the same settings. It is not ended with this process: it holds tasks,
+/// and ends by itself.
 pub struct OwnProcess;
 
 #[async_trait]
 impl Apart for OwnProcess {
-    async fn run(&self) -> Result<Option<String>, String> {
+    async fn run(&self, isolation: Isolation) -> Result<Option<String>, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let name = format!("suspects-{}", Uuid::new_v4());
         let status = Command::new(program)
             .args(settings_of(std::env::args().skip(1)))
-            .args(["--suspects", &name, "--admin-port", "0"])
+            .args(["--suspects", &name, "--isolation", isolation.as_str(), "--admin-port", "0"])
             .status()
             .await
             .map_err(|error| error.to_string())?;

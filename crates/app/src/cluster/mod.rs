@@ -16,6 +16,8 @@ mod worker;
 
 pub use role::Role;
 
+use agenticai_store::Isolation;
+
 use crate::commands::Context;
 use crate::config::LogFormat;
 use crate::exit::Result;
@@ -31,8 +33,8 @@ pub async fn run(context: &Context, role: Role) -> Result {
 }
 
 /// Runs a worker that takes only tasks that crash workers, until there are none.
-pub async fn suspects(context: &Context, name: String) -> Result {
-    logged(context, worker::run(context, Some(name)).await)
+pub async fn suspects(context: &Context, name: String, isolation: Isolation) -> Result {
+    logged(context, worker::run(context, Some((name, isolation))).await)
 }
 
 /// The last word of a process whose log is read by machines is a line of the log.

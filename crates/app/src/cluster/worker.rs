@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 
 use agenticai_broker::ClusterBroker;
 use agenticai_server::Backlog;
-use agenticai_store::Store;
+use agenticai_store::{Isolation, Store};
 use agenticai_worker::WorkerMetrics;
 
 use super::Role;
@@ -20,8 +20,8 @@ use crate::exit::{Exit, Result};
 use crate::node::parts::{Post, Reach, Workshop, performers, work_ended};
 
 /// Works until somebody says stop, or the store cannot be worked with. `suspects` is the name of a process that was
-/// started for tasks that crash workers: it ends when there are none left.
-pub async fn run(context: &Context, suspects: Option<String>) -> Result {
+/// started for tasks that crash workers, and how it tries them: it ends when there are none left.
+pub async fn run(context: &Context, suspects: Option<(String, Isolation)>) -> Result {
     let settings = &context.loaded.settings;
     let process = Process::begin(context, Role::Worker)?;
     let broker = broker::config(context, Role::Worker)?;
@@ -40,7 +40,7 @@ pub async fn run(context: &Context, suspects: Option<String>) -> Result {
     let drain = settings.worker.drain;
     let alone = suspects.is_some();
     let post = match suspects {
-        Some(name) => Post { name, suspects_only: true, apart: None },
+        Some((name, isolation)) => Post { name, suspects: Some(isolation), apart: None },
         None => Post::ordinary("worker", Some(Arc::new(OwnProcess))),
     };
     let mut work = Workshop::start(post, settings, drain, store.clone(), broker, &performers, metrics);

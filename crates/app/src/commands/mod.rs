@@ -55,7 +55,7 @@ pub async fn perform(cli: Cli) -> Result {
         Command::Up(_) => up::perform(&context).await,
         Command::Api(_) => cluster::run(&context, Role::Api).await,
         Command::Worker(worker) => match worker.suspects.clone() {
-            Some(name) => cluster::suspects(&context, name).await,
+            Some(name) => cluster::suspects(&context, name, worker.isolation).await,
             None => cluster::run(&context, Role::Worker).await,
         },
         Command::Scheduler(_) => cluster::run(&context, Role::Scheduler).await,

@@ -12,7 +12,7 @@ use agenticai_agent::secrets::Secrets;
 use agenticai_agent::tools::Tools;
 use agenticai_broker::Broker;
 use agenticai_server::{ApiState, Backlog, Metrics};
-use agenticai_store::{Store, StoreError};
+use agenticai_store::{Isolation, Store, StoreError};
 use agenticai_worker::{Apart, RealPerformer, Stop, Worker, WorkerConfig, WorkerMetrics};
 
 use super::abilities::Installed;
@@ -89,8 +89,8 @@ pub fn api_state(
 pub struct Post {
     /// Its name, for people.
     pub name: String,
-    /// Takes suspects and nothing else.
-    pub suspects_only: bool,
+    /// Takes suspects and nothing else, in this company.
+    pub suspects: Option<Isolation>,
     /// Who starts processes for suspects.
     pub apart: Option<Arc<dyn Apart>>,
 }
@@ -98,7 +98,7 @@ pub struct Post {
 impl Post {
     /// An ordinary worker of this process. `role` begins its name.
     pub fn ordinary(role: &str, apart: Option<Arc<dyn Apart>>) -> Self {
-        Self { name: format!("{role}-{}{}", host(), std::process::id()), suspects_only: false, apart }
+        Self { name: format!("{role}-{}{}", host(), std::process::id()), suspects: None, apart }
     }
 }
 
@@ -121,8 +121,8 @@ impl Workshop {
     ) -> Self {
         open_files::make_room(u64::from(settings.worker.concurrency));
         let stop = Stop::default();
-        let Post { name, suspects_only, apart } = post;
-        let config = WorkerConfig { name, suspects_only, drain, ..parts_config::worker(settings) };
+        let Post { name, suspects, apart } = post;
+        let config = WorkerConfig { name, suspects, drain, ..parts_config::worker(settings) };
         let performer = RealPerformer { models: performers.models.clone(), tools: performers.tools.clone() };
         let worker = Worker { store, broker, performer: Arc::new(performer), metrics, apart, config };
         let worker = tokio::spawn(worker.run(stop.clone()));

@@ -14,7 +14,7 @@ use agenticai_domain::usage::Spend;
 use super::PostgresStore;
 use super::rows::{RawTask, count, get};
 use crate::status::PRIORITY_MS;
-use crate::{Claimed, Leases, Result, StoreError, Tasks, Wanted, WorkerId};
+use crate::{Claimed, Isolation, Leases, Result, StoreError, Tasks, Wanted, WorkerId};
 
 /// How far a claim looks back behind what was claimed last, in milliseconds: a creation that began earlier may be
 /// committed later.
@@ -146,12 +146,13 @@ impl PostgresStore {
 
     async fn give(&self, worker: WorkerId, wanted: &Wanted, most: usize) -> Result<Vec<(i64, Given)>> {
         let look = self.inner.marks.lock().look(wanted);
+        let (least_crashes, most_crashes) = wanted.suspects.map_or((0, 1), Isolation::crashes);
         let rows = self
             .inner
             .write
             .rows(
                 "SELECT task, tenant, priority, ready_at, epoch, last_seq, clock_ms($1)
-                 FROM claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                 FROM claim_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
                 &[
                     (&self.inner.clock.get(), Type::INT8),
                     (&worker.0, Type::INT8),
@@ -163,7 +164,8 @@ impl PostgresStore {
                     (&look.since, Type::INT8_ARRAY),
                     (&look.busy, Type::INT4_ARRAY),
                     (&look.newer_than, Type::INT8),
-                    (&wanted.suspects, Type::BOOL),
+                    (&least_crashes, Type::INT2),
+                    (&most_crashes, Type::INT2),
                 ],
             )
             .await?;
@@ -176,7 +178,7 @@ impl PostgresStore {
                 .push((get(row, 0)?, Given { epoch: super::rows::small(row, 4)?, last_seq: count(row, 5)? }));
         }
         // Suspects lie among the others, which are not looked at then: nothing is learnt of these.
-        if !wanted.suspects {
+        if wanted.suspects.is_none() {
             let full = rows.len() >= most;
             self.inner.marks.lock().learn(&look, &taken, full, self.inner.clock.get());
         }

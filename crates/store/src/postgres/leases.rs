@@ -7,9 +7,11 @@ use uuid::Uuid;
 use agenticai_domain::ids::{TaskId, TenantId};
 
 use super::PostgresStore;
+use super::connection::Param;
 use super::rows::{ALIVE, DEAD, count, get, small};
 use crate::{
-    Beat, Claimed, Leases, Observed, ReadyClass, Result, StoreError, Suspects, Wanted, WorkerId, WorkerInfo,
+    Beat, Claimed, Isolation, Leases, Observed, ReadyClass, Result, StoreError, Suspects, Wanted, WorkerId,
+    WorkerInfo,
 };
 
 impl PostgresStore {
@@ -111,7 +113,7 @@ impl Leases for PostgresStore {
             .inner
             .write
             .rows(
-                "SELECT n.id, t.id, r.crashes >= 1000 FROM ready r
+                "SELECT n.id, t.id, r.crashes FROM ready r
                  JOIN tasks t ON t.num = r.task JOIN tenants n ON n.num = r.tenant
                  WHERE r.crashes >= 2 ORDER BY r.task LIMIT 256",
                 &[],
@@ -119,16 +121,18 @@ impl Leases for PostgresStore {
             .await?;
         let mut suspects = Suspects::default();
         for row in &rows {
-            match get(row, 2)? {
-                true => suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?))),
-                false => suspects.ready += 1,
+            match Isolation::of(get(row, 2)?) {
+                None => suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?))),
+                Some(isolation) => *suspects.ready.entry(isolation).or_default() += 1,
             }
         }
         Ok(suspects)
     }
 
-    async fn crashed_alone(&self, name: String) -> Result<()> {
-        self.inner.write.rows("SELECT crashed_alone($1)", &[(&name, Type::TEXT)]).await.map(drop)
+    async fn crashed(&self, name: String, isolation: Isolation) -> Result<()> {
+        let crashes = isolation.seen_crashing();
+        let params: [Param<'_>; 2] = [(&name, Type::TEXT), (&crashes, Type::INT2)];
+        self.inner.write.rows("SELECT crashed($1, $2)", &params).await.map(drop)
     }
 
     async fn held(&self, worker: WorkerId) -> Result<Vec<TaskId>> {

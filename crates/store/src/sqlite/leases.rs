@@ -9,7 +9,9 @@ use super::rows::{ALIVE, DEAD, DRAINED, PENDING, PRIORITY_MS, RUNNING};
 use super::transaction::Tx;
 use super::writer::Lane;
 use super::{SqliteStore, budgets, claims, inbox};
-use crate::{Beat, Claimed, Leases, Observed, ReadyClass, Result, Suspects, Wanted, WorkerId, WorkerInfo};
+use crate::{
+    Beat, Claimed, Isolation, Leases, Observed, ReadyClass, Result, Suspects, Wanted, WorkerId, WorkerInfo,
+};
 
 #[async_trait]
 impl Leases for SqliteStore {
@@ -53,7 +55,7 @@ impl Leases for SqliteStore {
     }
 
     async fn claim(&self, worker: WorkerId, wanted: Wanted) -> Result<Vec<Claimed>> {
-        if wanted.suspects {
+        if wanted.suspects.is_some() {
             return Ok(Vec::new());
         }
         claims::claim(self, worker, wanted.limit).await
@@ -63,7 +65,7 @@ impl Leases for SqliteStore {
         Ok(Suspects::default())
     }
 
-    async fn crashed_alone(&self, _name: String) -> Result<()> {
+    async fn crashed(&self, _name: String, _isolation: Isolation) -> Result<()> {
         Ok(())
     }
 

@@ -60,6 +60,8 @@ impl Driver {
         match outcome {
             AppendOutcome::Accepted { at } | AppendOutcome::AlreadyMine { at } => {
                 self.spoiled = false;
+                // What is only about to be done proves nothing.
+                self.cleared |= self.shared.suspects && !kept.is_empty();
                 bills.into_iter().for_each(Bill::paid);
                 self.state.confirm(at);
                 self.shared.broker.publish(self.head.id, Live::Appended { last_seq });

@@ -46,7 +46,7 @@ impl Driver {
 
     /// Starts what is wanted and not yet in flight.
     pub(super) fn start(&mut self, effects: Vec<Effect>) {
-        let draining = self.shared.drain.is_cancelled();
+        let draining = self.draining();
         for effect in effects {
             let step = effect.step();
             if self.flying.contains(&step) || (draining && !self.is_started(&effect)) {

@@ -43,6 +43,8 @@ pub struct Shared {
     pub purse: Arc<Purse>,
     /// Whether the store may have given more than this process knows of.
     pub doubt: Doubt,
+    /// Tasks are suspected of crashing workers; one that has committed a step no longer is, and is handed back.
+    pub suspects: bool,
     /// No new effects any more: finish what is in flight and hand back.
     pub drain: CancellationToken,
     /// The drain time is over: only open `once` calls are still waited for.
@@ -102,6 +104,8 @@ pub struct Driver {
     sent: HashSet<(StepId, u32)>,
     /// The store has refused the data of the newest run: what came of its steps was replaced by errors.
     spoiled: bool,
+    /// It was suspected of crashing its worker, and has committed a step.
+    cleared: bool,
     /// Who pays for model calls, where budgets do; it is known from the first one on.
     customer: Option<Arc<Customer>>,
     /// Whether the task's tenant had budgets when it was claimed.
@@ -137,6 +141,7 @@ impl Driver {
             flying: HashSet::new(),
             sent: HashSet::new(),
             spoiled: false,
+            cleared: false,
             customer: None,
             budgeted,
             tab: None,
@@ -156,6 +161,11 @@ impl Driver {
         let result = self.advance().await;
         self.keep_late_results();
         result
+    }
+
+    /// Whether nothing new is begun, and the task is handed back when nothing is in flight.
+    fn draining(&self) -> bool {
+        self.cleared || self.shared.drain.is_cancelled()
     }
 
     async fn advance(&mut self) -> Result<Finish, DriveError> {

@@ -13,7 +13,7 @@ use crate::patience::patiently;
 impl Driver {
     /// Waits until there is something to plan with; `Some`: the driver is done.
     pub(super) async fn until_news(&mut self) -> Result<Option<Finish>, DriveError> {
-        let draining = self.shared.drain.is_cancelled();
+        let draining = self.draining();
         let drained = self.shared.drained.is_cancelled();
         if drained {
             // Only `once` calls are given their own time.

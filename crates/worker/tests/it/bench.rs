@@ -220,7 +220,8 @@ impl Bench {
         (running, metrics)
     }
 
-    fn run(&self, worker: Worker) -> Running {
+    /// A worker of any kind.
+    pub fn run(&self, worker: Worker) -> Running {
         let stop = Stop::default();
         Running { handle: tokio::spawn(worker.run(stop.clone())), stop }
     }

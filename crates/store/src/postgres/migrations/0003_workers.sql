@@ -5,18 +5,16 @@
 -- tenant's priority from a time on, below which nothing is ready any more. `m_busy` is the number of tasks of the
 -- tenant that the worker holds already: whoever has the fewest comes first, so that tenants share by time and not by
 -- the number of their tasks; inside a tenant priority and age decide. Tenants with numbers above `newer_than` are looked
--- at whole.
+-- at whole. From the second crash on a task is tried apart, by the number of its crashes; from a thousand on it is poison.
 CREATE FUNCTION claim_tasks(floor bigint, p_worker bigint, most int, p_format smallint, priority_ms bigint,
-                            m_tenant bigint[], m_priority smallint[], m_from bigint[], m_busy int[], newer_than bigint, suspects boolean)
+                            m_tenant bigint[], m_priority smallint[], m_from bigint[], m_busy int[], newer_than bigint,
+                            least_crashes smallint, most_crashes smallint)
 RETURNS TABLE (task bigint, tenant bigint, priority smallint, epoch int, crashes smallint, ready_at bigint, last_seq bigint)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 DECLARE
     at bigint;
     reads smallint;
-    -- From the second crash on a task is tried alone; from a thousand on it is poison.
-    clean int := CASE WHEN suspects THEN 2 ELSE 0 END;
-    tainted int := CASE WHEN suspects THEN 999 ELSE 1 END;
     chosen bigint[];
 BEGIN
     PERFORM 1 FROM write_epoch WHERE one FOR KEY SHARE;
@@ -36,7 +34,7 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT * FROM ready h
             WHERE h.tenant = m.tenant AND h.priority = m.priority AND h.ready_at >= m.since AND h.format <= reads
-              AND h.crashes BETWEEN clean AND tainted
+              AND h.crashes BETWEEN least_crashes AND most_crashes
             ORDER BY h.ready_at LIMIT 2 * most
         ) AS r
     ), ranked AS (
@@ -98,15 +96,16 @@ BEGIN
 END
 $$;
 
--- Declares workers dead that were seen to crash with nothing but a suspect in hand: the suspect is poison.
-CREATE FUNCTION crashed_alone(p_name text) RETURNS void LANGUAGE sql AS $$
+-- Declares workers dead that were seen to crash with suspects in hand, which have that many crashes then, but for this one.
+CREATE FUNCTION crashed(p_name text, p_crashes smallint) RETURNS void LANGUAGE sql AS $$
     WITH crashed AS (
         UPDATE workers SET state = 1 WHERE state < 2 AND state = 0 AND name = p_name RETURNING id
     )
-    UPDATE held SET crashes = 1000 FROM crashed WHERE worker = crashed.id
+    UPDATE held SET crashes = p_crashes FROM crashed WHERE worker = crashed.id
 $$;
 
--- Hands tasks of a worker back, with their epoch raised.
+-- Hands tasks of a worker back, with their epoch raised. A step that was committed since the last crash clears what was
+-- counted until then.
 CREATE FUNCTION release_tasks(floor bigint, p_worker bigint, p_tasks uuid[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
@@ -114,7 +113,11 @@ BEGIN
         DELETE FROM held WHERE id = ANY (p_tasks) AND worker = p_worker RETURNING *
     )
     INSERT INTO ready (task, tenant, priority, format, epoch, crashes, ready_at, started_at, crash_seq, parent)
-    SELECT task, tenant, priority, format, epoch + 1, crashes, clock_ms(floor), started_at, crash_seq, parent FROM back;
+    SELECT task, tenant, priority, format, epoch + 1,
+           CASE WHEN crash_seq < (SELECT j.seq FROM journal j WHERE j.task = b.task AND j.bucket = b.bucket
+                                  ORDER BY j.seq DESC LIMIT 1) THEN 0 ELSE crashes END,
+           clock_ms(floor), started_at, crash_seq, parent
+    FROM back b;
 END
 $$;
 

@@ -1,7 +1,7 @@
 //! Who is given what: tenants share, and tasks that crash workers are set apart.
 
 use agenticai_domain::ids::TenantId;
-use agenticai_store::{Claimed, Suspects, Wanted, WorkerId, WorkerInfo};
+use agenticai_store::{Claimed, Isolation, Suspects, Wanted, WorkerId, WorkerInfo};
 use agenticai_testkit::conformance::Lab;
 use agenticai_testkit::conformance::lab::{entry, new_task, run};
 
@@ -71,7 +71,56 @@ async fn crashes_are_counted_until_a_step_is_committed() {
     }
     assert_eq!(crash(&lab, 10.into()).await.len(), 1, "it has crashed once since its last step");
     assert!(crash(&lab, 10.into()).await.is_empty(), "and twice now");
-    assert_eq!(lab.store.suspects().await.unwrap(), Suspects { ready: 1, poison: Vec::new() });
+    assert_eq!(suspects(&lab).await, [(Isolation::Together, 1)]);
+    // Handed back, it is suspected no longer: a step was committed by a process that tried it.
+    let worker = lab.worker().await;
+    let claimed = lab.store.claim(worker, tried(Isolation::Together)).await.unwrap().remove(0);
+    lab.store.release(worker, vec![claimed.head.id]).await.unwrap();
+    assert_eq!(suspects(&lab).await, [(Isolation::Together, 1)], "it has committed nothing");
+    let claimed = lab.store.claim(worker, tried(Isolation::Together)).await.unwrap().remove(0);
+    lab.accept(worker, run(&claimed, claimed.last_seq + 1, vec![entry("a step")])).await;
+    lab.store.release(worker, vec![claimed.head.id]).await.unwrap();
+    assert_eq!(suspects(&lab).await, []);
+    assert_eq!(lab.store.claim(worker, 10.into()).await.unwrap().len(), 1);
+}
+
+fn tried(isolation: Isolation) -> Wanted {
+    Wanted { limit: 10, suspects: Some(isolation), ..Wanted::default() }
+}
+
+async fn suspects(lab: &Lab) -> Vec<(Isolation, u64)> {
+    let found = lab.store.suspects().await.unwrap();
+    assert_eq!(found.poison, []);
+    found.ready.into_iter().collect()
+}
+
+/// Suspects are tried in less company with each crash that somebody saw, and with every other that nobody did.
+#[tokio::test]
+async fn suspects_are_tried_in_ever_less_company() {
+    let (lab, ..) = lab().await;
+    for _ in 0..3 {
+        lab.create(lab.new_task()).await;
+    }
+    crash(&lab, 10.into()).await;
+    crash(&lab, 10.into()).await;
+    assert_eq!(suspects(&lab).await, [(Isolation::Together, 3)]);
+    let (wanted, one) = (tried(Isolation::Together), Wanted { limit: 1, ..tried(Isolation::Together) });
+    assert_eq!(crash(&lab, one).await.len(), 1, "nobody saw how it died");
+    assert_eq!(suspects(&lab).await, [(Isolation::Together, 3)]);
+    assert_eq!(crash(&lab, wanted.clone()).await.len(), 3);
+    assert_eq!(suspects(&lab).await, [(Isolation::Together, 2), (Isolation::Few, 1)]);
+    let together = named(&lab, "together").await;
+    let claimed = lab.store.claim(together, wanted).await.unwrap();
+    // One of them gets on, and is cleared by that.
+    lab.accept(together, run(&claimed[0], claimed[0].last_seq + 1, vec![entry("a step")])).await;
+    lab.store.crashed("together".to_owned(), Isolation::Together).await.unwrap();
+    assert_eq!(lab.store.take_over(10).await.unwrap(), 2);
+    assert_eq!(suspects(&lab).await, [(Isolation::Few, 2)]);
+    let few = named(&lab, "few").await;
+    assert_eq!(lab.store.claim(few, tried(Isolation::Few)).await.unwrap().len(), 2);
+    lab.store.crashed("few".to_owned(), Isolation::Few).await.unwrap();
+    assert_eq!(lab.store.take_over(10).await.unwrap(), 2);
+    assert_eq!(suspects(&lab).await, [(Isolation::Alone, 2)]);
 }
 
 /// A suspect is tried alone as often as nobody sees it crash; once somebody has, it is poison.
@@ -81,20 +130,25 @@ async fn only_a_task_that_crashes_alone_is_poison() {
     let neighbours = [lab.create(lab.new_task()).await.head.id, lab.create(lab.new_task()).await.head.id];
     crash(&lab, 10.into()).await;
     crash(&lab, 10.into()).await;
-    assert_eq!(lab.store.suspects().await.unwrap().ready, 2);
-    let suspects = Wanted { limit: 1, suspects: true, ..Wanted::default() };
-    assert_eq!(crash(&lab, suspects.clone()).await.len(), 1, "nobody saw how it died");
-    assert_eq!(lab.store.suspects().await.unwrap().ready, 2);
+    for isolation in [Isolation::Together, Isolation::Few] {
+        for _ in 0..2 {
+            assert_eq!(crash(&lab, tried(isolation)).await.len(), 2);
+        }
+    }
+    let wanted = Wanted { limit: 1, ..tried(Isolation::Alone) };
+    assert_eq!(crash(&lab, wanted.clone()).await.len(), 1, "nobody saw how it died");
+    assert_eq!(suspects(&lab).await, [(Isolation::Alone, 2)]);
     let alone = named(&lab, "alone").await;
-    let claimed = lab.store.claim(alone, suspects.clone()).await.unwrap().remove(0);
-    lab.store.crashed_alone("somebody else".to_owned()).await.unwrap();
+    let claimed = lab.store.claim(alone, wanted.clone()).await.unwrap().remove(0);
+    lab.store.crashed("somebody else".to_owned(), Isolation::Alone).await.unwrap();
     assert_eq!(lab.store.take_over(10).await.unwrap(), 0);
-    lab.store.crashed_alone("alone".to_owned()).await.unwrap();
+    lab.store.crashed("alone".to_owned(), Isolation::Alone).await.unwrap();
     assert_eq!(lab.store.take_over(10).await.unwrap(), 1);
+    let ready = [(Isolation::Alone, 1)].into();
     let found = lab.store.suspects().await.unwrap();
-    assert_eq!(found, Suspects { ready: 1, poison: vec![(lab.tenant, claimed.head.id)] });
+    assert_eq!(found, Suspects { ready, poison: vec![(lab.tenant, claimed.head.id)] });
     let worker = lab.worker().await;
-    let last = lab.store.claim(worker, Wanted { limit: 10, ..suspects }).await.unwrap();
+    let last = lab.store.claim(worker, tried(Isolation::Alone)).await.unwrap();
     assert_eq!(last.len(), 1, "poison is given to nobody");
     assert!(neighbours.contains(&last[0].head.id) && last[0].head.id != claimed.head.id);
 }
