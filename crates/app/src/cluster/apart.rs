@@ -16,15 +16,21 @@ impl Apart for OwnProcess {
     async fn run(&self, isolation: Isolation) -> Result<Option<String>, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let name = format!("suspects-{}", Uuid::new_v4());
-        let status = Command::new(program)
+        let mut process = Command::new(program)
             .args(settings_of(std::env::args().skip(1)))
             .args(["--suspects", &name, "--isolation", isolation.as_str(), "--admin-port", "0"])
-            .status()
-            .await
+            .spawn()
             .map_err(|error| error.to_string())?;
+        let name = named(&name, process.id().unwrap_or_default());
+        let status = process.wait().await.map_err(|error| error.to_string())?;
         // A number is how it ends by itself; without one it was killed, be it by its own fault.
         Ok(status.code().is_none().then_some(name))
     }
+}
+
+/// The name of the worker that a process is: whoever looks after it has to find the process.
+pub fn named(name: &str, process: u32) -> String {
+    format!("{name}-{process}")
 }
 
 /// The arguments of this process without the port of its operators, which is taken.

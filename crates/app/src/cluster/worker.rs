@@ -10,7 +10,7 @@ use agenticai_store::{Isolation, Store};
 use agenticai_worker::WorkerMetrics;
 
 use super::Role;
-use super::apart::OwnProcess;
+use super::apart::{OwnProcess, named};
 use super::broker::{self, BrokerMetrics};
 use super::database::wait_for_store;
 use super::role::Process;
@@ -40,7 +40,9 @@ pub async fn run(context: &Context, suspects: Option<(String, Isolation)>) -> Re
     let drain = settings.worker.drain;
     let alone = suspects.is_some();
     let post = match suspects {
-        Some((name, isolation)) => Post { name, suspects: Some(isolation), apart: None },
+        Some((name, isolation)) => {
+            Post { name: named(&name, std::process::id()), suspects: Some(isolation), apart: None }
+        }
         None => Post::ordinary("worker", Some(Arc::new(OwnProcess))),
     };
     let mut work = Workshop::start(post, settings, drain, store.clone(), broker, &performers, metrics);

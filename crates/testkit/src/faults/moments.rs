@@ -2,6 +2,8 @@
 //! still between two of its steps while others go on. Where the store keeps its promises nobody can tell afterwards; a
 //! store that lacks one of its guards is found at once, which `e2e/faults` has planted faults to show.
 
+mod poison;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -41,6 +43,7 @@ pub async fn run(dir: &Path, sabotage: Option<String>) -> anyhow::Result<()> {
     moments.a_death_after_a_commit().await.context("a death after a commit")?;
     moments.one_key_everywhere().await.context("one key everywhere")?;
     moments.two_tasks_of_a_thread().await.context("two tasks of a thread")?;
+    moments.a_task_that_kills_its_process().await.context("a task that kills its process")?;
     let Moments { accepted, mut wrong, struck, .. } = moments;
     let (ended, evidence) = stage.rest(accepted, &struck).await?;
     let report = checker::check(&evidence);

@@ -252,6 +252,11 @@ impl Drop for Process {
 }
 
 /// A process that has gone meanwhile is no fault.
+/// SIGKILL to a process that somebody else has started.
+pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
 fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);

@@ -1,0 +1,83 @@
+//! A task that kills every process that runs it, among others that do no harm.
+
+use std::time::Duration;
+
+use agenticai_domain::ids::TaskId;
+use agenticai_domain::task::{TaskStatus, codes};
+use anyhow::Context as _;
+use serde_json::json;
+use tokio_postgres::Client;
+
+use super::{LONG_MS, Moments, WITHIN, call, eventually};
+use crate::servers::process::kill;
+
+/// Tasks that are in the hands of the same worker.
+const NEIGHBOURS: usize = 12;
+/// Two workers, of which nobody knows why they died; then a process with many suspects, one with few, and one alone.
+const DEATHS: usize = 5;
+/// How long the guilty one may take to be found: two leases, and the start of three processes.
+const FOUND_WITHIN: Duration = Duration::from_secs(90);
+
+impl Moments<'_> {
+    /// Whoever runs one certain task is killed while its model is asked, again and again. That task has to fail, and
+    /// nobody else.
+    pub(super) async fn a_task_that_kills_its_process(&mut self) -> anyhow::Result<()> {
+        let turn = || vec![call("lookup", json!({"q": "it"}))];
+        let mut neighbours = Vec::new();
+        for n in 0..NEIGHBOURS {
+            neighbours.push(self.create(&format!("neighbour-{n}"), turn(), LONG_MS).await?);
+        }
+        let guilty = self.create("poison", turn(), LONG_MS).await?;
+        let client = self.stage.cluster.connect().await?;
+        let (mut last, mut deaths) = (0, 0);
+        let began = std::time::Instant::now();
+        while !self.stage.api.task(guilty).await?.status.is_terminal() {
+            anyhow::ensure!(began.elapsed() < FOUND_WITHIN, "{guilty} is still tried after {deaths} deaths");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let Some((incarnation, pid)) = holder(&client, guilty).await? else { continue };
+            if incarnation == last {
+                continue;
+            }
+            // Until its model has been asked.
+            tokio::time::sleep(Duration::from_millis(LONG_MS / 4)).await;
+            (last, deaths) = (incarnation, deaths + 1);
+            self.struck.push(pid);
+            match self.stage.cluster.workers.iter().find(|worker| worker.process().pid() == Some(pid)) {
+                Some(worker) => {
+                    worker.process().kill_9()?;
+                    worker.restart().await?;
+                }
+                None => kill(pid),
+            }
+        }
+        let ended = self.stage.api.task(guilty).await?;
+        let code = ended.error.map(|error| error.code).unwrap_or_default();
+        if code != codes::POISON || deaths != DEATHS {
+            self.wrong.push(format!("{guilty} has killed {deaths} processes, and failed with `{code}`"));
+        }
+        for task in neighbours {
+            let status = self.end(task).await?.map(|ended| ended.status);
+            if status != Some(TaskStatus::Completed) {
+                self.wrong.push(format!("{task}, a neighbour of a task that kills processes: {status:?}"));
+            }
+        }
+        // Others are counted on by what comes next.
+        eventually("nothing is tried apart any more", async || {
+            let rows =
+                client.query("SELECT 1 FROM workers WHERE state = 0 AND name LIKE 'suspects-%'", &[]).await?;
+            Ok(rows.is_empty().then_some(()))
+        })
+        .await
+        .with_context(|| format!("within {WITHIN:?}"))
+    }
+}
+
+/// The incarnation that holds a task, and its process.
+async fn holder(client: &Client, task: TaskId) -> anyhow::Result<Option<(i64, u32)>> {
+    let sql =
+        "SELECT w.id, w.name FROM held h JOIN workers w ON w.id = h.worker WHERE h.id = $1 AND w.state = 0";
+    let Some(row) = client.query_opt(sql, &[&task.0]).await? else { return Ok(None) };
+    let name: String = row.try_get(1)?;
+    let pid = name.rsplit('-').next().and_then(|pid| pid.parse().ok());
+    Ok(Some((row.try_get(0)?, pid.with_context(|| format!("{name} does not end with a process id"))?)))
+}
