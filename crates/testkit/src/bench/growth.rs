@@ -139,8 +139,8 @@ pub(super) async fn fill(cluster: &Cluster, from: u64, to: u64) -> anyhow::Resul
             cluster,
             &format!(
                 "WITH place AS (
-                     SELECT a.num AS agent, a.tenant, bucket_of(clock_ms(0)) AS bucket, clock_ms(0) AS at
-                     FROM agents a ORDER BY a.num LIMIT 1
+                     SELECT a.num AS agent, a.tenant, bucket_of(clock_ms(0), n.retention_days) AS bucket, clock_ms(0) AS at
+                     FROM agents a JOIN tenants n ON n.num = a.tenant ORDER BY a.num LIMIT 1
                  ), made AS (
                      INSERT INTO tasks (num, id, bucket, tenant, agent, agent_version, priority, depth, format, status,
                                         created_at, started_at, completed_at, last_seq, input, outcome)
