@@ -114,6 +114,39 @@ async fn an_index_that_failed_half_way_is_made_anew() {
     assert!(connection.rows(valid, &[]).await.unwrap()[0].get::<_, bool>(0));
 }
 
+/// `IF NOT EXISTS` would take what a deadlock left of an index for the index.
+#[tokio::test]
+async fn an_index_that_ended_in_a_deadlock_is_made_anew() {
+    let options = database().await;
+    let (connection, writer) = (open(&options).await, open(&options).await);
+    let index = Migration {
+        name: "0002_index",
+        sql: "-- no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS one_x ON one (x);",
+    };
+    up(&connection, &[ONE]).await.unwrap();
+    // The index waits for the writer, and finds out that the writer waits for it: only the former looks for deadlocks.
+    writer.script("SET deadlock_timeout = '1min'").await.unwrap();
+    writer.script("BEGIN; INSERT INTO one VALUES (1)").await.unwrap();
+    let waiting = tokio::spawn(async move {
+        let applied = up(&connection, &[ONE, index]).await;
+        (connection, applied)
+    });
+    let third = open(&options).await;
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'
+                 AND datname = current_database()";
+    while third.rows(waits, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    writer.script("LOCK TABLE one IN SHARE UPDATE EXCLUSIVE MODE").await.unwrap();
+    let left = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('one_x') AND NOT indisvalid";
+    assert_eq!(third.rows(left, &[]).await.unwrap().len(), 1, "the index was not the one that gave way");
+    writer.script("COMMIT").await.unwrap();
+    let (connection, applied) = waiting.await.unwrap();
+    assert_eq!(applied.unwrap(), ["0002_index"]);
+    let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_x'::regclass";
+    assert!(connection.rows(valid, &[]).await.unwrap()[0].get::<_, bool>(0));
+}
+
 #[tokio::test]
 async fn an_index_of_a_partitioned_table_is_made_partition_by_partition_while_others_write() {
     let options = database().await;

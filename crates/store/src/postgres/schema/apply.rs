@@ -175,13 +175,15 @@ async fn apply_piecemeal(
     record(connection, version, migration, false).await?;
     for statement in statements::split(migration.sql) {
         for statement in for_each_partition(connection, statement).await? {
-            drop_leftover(connection, &statement).await?;
             // What waits concurrently holds up nobody else; anything else does, and so waits a second at a time.
             let limit = if concurrently(&statement) { "0" } else { "'1s'" };
             connection.script(&format!("SET lock_timeout = {limit}")).await?;
             let began = Instant::now();
+            // Before every try: one that a deadlock ended leaves something too.
+            drop_leftover(connection, &statement).await?;
             while let Err(error) = connection.script(&statement).await {
                 wait_if_in_use(error, migration, "running it again goes on", began, patience).await?;
+                drop_leftover(connection, &statement).await?;
             }
         }
     }
