@@ -20,6 +20,9 @@ debian() {
         { apt-get update && apt-get install -y --no-install-recommends "$1" </dev/null; }
 }
 
+# free_port: prints one of this machine.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
 # need COMMAND DEBIAN-PACKAGE: a program that must be there.
 need() { command -v "$1" >/dev/null || debian "$2" "$1 is missing"; }
 

@@ -10,8 +10,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 action=${1:?start or stop} dir=${2:?a directory for data, logs and process ids} nodes=${3:-6}
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+. "$here/../install.sh"
 
 # start NAME ARGUMENTS: a process of the control plane, with its log and its id in the directory.
 start() {

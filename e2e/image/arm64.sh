@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . e2e/install.sh
-need buildah buildah && need qemu-aarch64-static qemu-user-static && image_tools && venv compose e2e/image/requirements.txt
+. e2e/image/lib.sh
+need buildah buildah && need qemu-aarch64-static qemu-user-static && image_tools
 
 tag=localhost/agenticai-arm64-test-$$ container='' server=''
 scratch=$(mktemp -d)
@@ -16,22 +17,17 @@ clean() {
     rm -rf "$scratch"
 }
 trap clean EXIT
-fail() { echo "$*" >&2; exit 1; }
-# must FOUND WANTED WHAT
-must() { [[ $1 == *"$2"* ]] || fail "$3: \`$2\` is not in: $1"; }
 
 docker/build.sh --arch arm64 --profile release --tag "$tag" --output "$scratch"
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
 built=$scratch/agenticai-$version-arm64
 # Built once: that two builds are equal is seen with the machine's own architecture.
-LARGEST=48000000 EPOCH=$(git log -1 --format=%ct) REVISION=$(git rev-parse HEAD) \
-    python3 -B e2e/image/inspect_image.py arm64 "$built" "$built"
+inspect arm64 "$built" "$built"
 
 container=$(buildah from --pull-never --arch arm64 "$tag-arm64")
 cp "$(buildah mount "$container")/agenticai" "$scratch/agenticai"
 agenticai() { HOME=$scratch/home qemu-aarch64-static "$scratch/agenticai" "$@"; }
 must "$(agenticai --version)" "agenticai $version" "the version"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 HOME=$scratch/home AGENTICAI_MODELS_DEFAULT=practice qemu-aarch64-static "$scratch/agenticai" up --port "$port" \
     --data-dir "$scratch/data" >"$scratch/log" 2>&1 &
 server=$!

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . e2e/install.sh
+. e2e/image/lib.sh
 containers && image_tools && servers && venv compose e2e/image/requirements.txt
 helm=$(helm_tools)/helm
 
@@ -26,10 +27,6 @@ printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\
     >"$scratch/containers.conf"
 export CONTAINERS_CONF=$scratch/containers.conf
 
-fail() { echo "$*" >&2; exit 1; }
-# must FOUND WANTED WHAT
-must() { [[ $1 == *"$2"* ]] || fail "$3: \`$2\` is not in: $1"; }
-
 # With nothing that a restricted pod would not have either.
 options=(run --network host --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges
     --label "agenticai-test=$$")
@@ -39,12 +36,9 @@ echo "-- build, twice"
 for n in 1 2; do
     docker/build.sh --arch "$arch" --profile release --tag "$repository:$n" --output "$scratch/$n"
 done
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
-REVISION=$(podman image inspect --format '{{index .Labels "org.opencontainers.image.revision"}}' "$repository:1")
-must "$REVISION" "$(git rev-parse HEAD)" "the image's revision"
-# What is shipped has less than 40 MB; without optimization at link time the same program is larger.
-LARGEST=48000000 EPOCH=$(git log -1 --format=%ct) REVISION=$REVISION \
-    python3 -B e2e/image/inspect_image.py "$arch" "$scratch/1/agenticai-$version-$arch" "$scratch/2/agenticai-$version-$arch"
+revision=$(podman image inspect --format '{{index .Labels "org.opencontainers.image.revision"}}' "$repository:1")
+must "$revision" "$(git rev-parse HEAD)" "the image's revision"
+inspect "$arch" "$scratch/1/agenticai-$version-$arch" "$scratch/2/agenticai-$version-$arch"
 
 echo "-- run"
 tag=$repository:1
@@ -55,7 +49,7 @@ said=$(image "$tag" health --admin-port 1 2>&1) || code=$?
 [ "$code" = 3 ] || fail "health of nobody exits with $code: $said"
 
 echo "-- one machine, with a read-only root"
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 name=agenticai-test-$$
 podman "${options[@]}" --detach --name "$name" --volume "agenticai-test-$$:/var/lib/agenticai" \
     --env AGENTICAI_MODELS_DEFAULT=practice "$tag" up --port "$port" >/dev/null

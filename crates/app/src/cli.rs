@@ -153,16 +153,11 @@ pub struct Worker {
     #[arg(long, hide = true, value_name = "NAME")]
     pub suspects: Option<String>,
     /// How such tasks are tried: together, few or alone
-    #[arg(long, hide = true, default_value = "alone", value_parser = isolation)]
+    #[arg(long, hide = true, default_value = "alone", value_parser = schedule::one_of::<Isolation>)]
     pub isolation: Isolation,
     /// What every role has.
     #[command(flatten)]
     pub operators: Operators,
-}
-
-fn isolation(name: &str) -> Result<Isolation, String> {
-    let named = Isolation::ALL.into_iter().find(|isolation| isolation.as_str() == name);
-    named.ok_or_else(|| "it is together, few or alone".to_owned())
 }
 
 /// `scheduler`

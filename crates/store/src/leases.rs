@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::Deserialize;
 
 use agenticai_domain::ids::{TaskId, TenantId};
 use agenticai_domain::task::TaskHead;
@@ -85,7 +86,8 @@ impl From<u32> for Wanted {
 /// In whose company a suspect is tried. A worker that dies with a thousand tasks leaves a thousand suspects, of which one
 /// may be guilty: tried many at once, all but those that share a process with it are cleared by their next step; these
 /// come in smaller groups, and at last alone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// With many other suspects.
     Together,
@@ -132,7 +134,7 @@ impl Isolation {
         Self::ALL.into_iter().find(|isolation| crashes <= isolation.crashes().1)
     }
 
-    /// Its name.
+    /// Its name, by which it is read.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Together => "together",

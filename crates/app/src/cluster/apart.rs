@@ -48,7 +48,23 @@ fn settings_of(mut own: impl Iterator<Item = String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::cli::{Cli, Command as Typed};
+
+    #[test]
+    fn a_process_is_told_how_it_tries_suspects() {
+        for isolation in Isolation::ALL {
+            let line = ["agenticai", "worker", "--suspects", "x", "--isolation", isolation.as_str()];
+            let typed = Cli::try_parse_from(line).map(|cli| cli.command);
+            let read = match &typed {
+                Ok(Typed::Worker(worker)) => Some(worker.isolation),
+                _ => None,
+            };
+            assert_eq!(read, Some(isolation));
+        }
+    }
 
     #[test]
     fn the_port_of_the_operators_is_left_out() {

@@ -36,8 +36,8 @@ pub struct FairnessConfig {
 const BOUND: Duration = Duration::from_secs(2);
 /// The part of its places that a worker gives to one tenant alone.
 const FOR_ONE: f64 = 0.95;
-/// Tasks that a worker advances at once by default.
-const AT_ONCE: usize = 1024;
+/// Tasks that a worker advances at once.
+const AT_ONCE: u64 = 1024;
 
 /// Measures and prints; an error where somebody waits longer than is promised.
 pub async fn run(config: &FairnessConfig) -> anyhow::Result<()> {
@@ -45,7 +45,8 @@ pub async fn run(config: &FairnessConfig) -> anyhow::Result<()> {
     let log = directory.path().join("stub.log");
     let latency_ms = u64::try_from(config.latency.as_millis())?;
     let stub = Stub::start(&StubConfig { latency_ms, log: Some(log.clone()), ..StubConfig::default() })?;
-    let options = ClusterOptions { workers: config.workers, ..ClusterOptions::default() };
+    let options =
+        ClusterOptions { workers: config.workers, at_once: Some(AT_ONCE), ..ClusterOptions::default() };
     let cluster = Cluster::start(&stub, options).await?;
     let first = cluster.api().context("it has an API")?;
     let second = cluster.add_tenant("second").await?;
@@ -57,7 +58,7 @@ pub async fn run(config: &FairnessConfig) -> anyhow::Result<()> {
     fill(&client, config.pending).await?;
     drop(client);
     connection.await.context("the connection's task panicked")??;
-    let full = ((AT_ONCE * config.workers) as f64 * FOR_ONE) as u64 - 1;
+    let full = ((AT_ONCE * config.workers as u64) as f64 * FOR_ONE) as u64 - 1;
     let began = Instant::now();
     while stub.in_flight() < full {
         anyhow::ensure!(

@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use super::owners::process_of;
 use super::stage::{Stage, row};
 use crate::checker::{self, Accepted, read_log};
 use crate::cluster::Node;
@@ -255,15 +256,30 @@ impl Moments<'_> {
     }
 }
 
-/// The worker that holds a task, and its incarnation.
+/// The worker of the cluster that holds a task, and its incarnation.
 async fn owner(stage: &Stage, task: TaskId) -> anyhow::Result<(&Node, i64)> {
-    let client = stage.cluster.connect().await?;
-    let sql = "SELECT w.id, w.name FROM held h JOIN workers w ON w.id = h.worker WHERE h.id = $1";
-    let row = client.query_one(sql, &[&task.0]).await?;
-    let (incarnation, name): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    let is_it = |node: &&Node| node.process().pid().is_some_and(|pid| name.ends_with(&format!("-{pid}")));
-    let node = stage.cluster.workers.iter().find(is_it);
-    Ok((node.with_context(|| format!("{name} holds {task} and is none of the cluster"))?, incarnation))
+    let held = holder(&stage.cluster.connect().await?, task).await?;
+    let (incarnation, process) = held.with_context(|| format!("nobody holds {task}"))?;
+    let node = worker(stage, process);
+    Ok((
+        node.with_context(|| format!("process {process} holds {task} and is none of the cluster"))?,
+        incarnation,
+    ))
+}
+
+/// The live incarnation that holds a task, and its process.
+async fn holder(client: &Client, task: TaskId) -> anyhow::Result<Option<(i64, u32)>> {
+    let sql =
+        "SELECT w.id, w.name FROM held h JOIN workers w ON w.id = h.worker WHERE h.id = $1 AND w.state = 0";
+    let Some(row) = client.query_opt(sql, &[&task.0]).await? else { return Ok(None) };
+    let name: String = row.try_get(1)?;
+    let process = process_of(&name).with_context(|| format!("{name} does not end with a process id"))?;
+    Ok(Some((row.try_get(0)?, process)))
+}
+
+/// The worker of the cluster that is this process.
+fn worker(stage: &Stage, process: u32) -> Option<&Node> {
+    stage.cluster.workers.iter().find(|worker| worker.process().pid() == Some(process))
 }
 
 fn call(tool: &str, arguments: Value) -> ScriptCall {

@@ -19,6 +19,11 @@ pub const NOTE_OWNERS: &str = "
     $$;
     CREATE TRIGGER note_owner AFTER INSERT ON held FOR EACH ROW EXECUTE FUNCTION note_owner();";
 
+/// The process that a worker is: its name ends with the process id.
+pub fn process_of(name: &str) -> Option<u32> {
+    name.rsplit('-').next()?.parse().ok()
+}
+
 /// Reads it. `struck` are the process ids of workers that were killed, frozen or cut off.
 pub async fn read(cluster: &Cluster, struck: &[u32]) -> anyhow::Result<BTreeMap<(TaskId, u32), Incarnation>> {
     let sql = "SELECT o.task, o.epoch, CASE WHEN w.state > 0 THEN w.beat_at END, w.name
@@ -28,9 +33,7 @@ pub async fn read(cluster: &Cluster, struck: &[u32]) -> anyhow::Result<BTreeMap<
         let (task, epoch): (Uuid, i32) = (row.try_get(0)?, row.try_get(1)?);
         let last_beat_us = row.try_get::<_, Option<i64>>(2)?.map(|ms| ms.unsigned_abs() * 1000);
         let name: String = row.try_get(3)?;
-        // A worker's name ends with its process id.
-        let pid = name.rsplit('-').next().and_then(|pid| pid.parse().ok());
-        let struck = pid.is_some_and(|pid: u32| struck.contains(&pid));
+        let struck = process_of(&name).is_some_and(|pid| struck.contains(&pid));
         owners.insert((TaskId(task), u32::try_from(epoch)?), Incarnation { last_beat_us, struck });
     }
     Ok(owners)

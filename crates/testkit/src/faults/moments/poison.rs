@@ -1,14 +1,11 @@
 //! A task that kills every process that runs it, among others that do no harm.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use agenticai_domain::ids::TaskId;
 use agenticai_domain::task::{TaskStatus, codes};
-use anyhow::Context as _;
 use serde_json::json;
-use tokio_postgres::Client;
 
-use super::{LONG_MS, Moments, WITHIN, call, eventually};
+use super::{LONG_MS, Moments, call, eventually, holder, worker};
 use crate::servers::process::kill;
 
 /// Tasks that are in the hands of the same worker.
@@ -30,7 +27,7 @@ impl Moments<'_> {
         let guilty = self.create("poison", turn(), LONG_MS).await?;
         let client = self.stage.cluster.connect().await?;
         let (mut last, mut deaths) = (0, 0);
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         while !self.stage.api.task(guilty).await?.status.is_terminal() {
             if began.elapsed() > FOUND_WITHIN {
                 self.wrong.push(format!("{guilty} is still tried after {deaths} deaths"));
@@ -46,7 +43,7 @@ impl Moments<'_> {
             tokio::time::sleep(Duration::from_millis(LONG_MS / 4)).await;
             (last, deaths) = (incarnation, deaths + 1);
             self.struck.push(pid);
-            match self.stage.cluster.workers.iter().find(|worker| worker.process().pid() == Some(pid)) {
+            match worker(self.stage, pid) {
                 Some(worker) => {
                     worker.process().kill_9()?;
                     worker.restart().await?;
@@ -72,16 +69,5 @@ impl Moments<'_> {
             Ok(rows.is_empty().then_some(()))
         })
         .await
-        .with_context(|| format!("within {WITHIN:?}"))
     }
-}
-
-/// The incarnation that holds a task, and its process.
-async fn holder(client: &Client, task: TaskId) -> anyhow::Result<Option<(i64, u32)>> {
-    let sql =
-        "SELECT w.id, w.name FROM held h JOIN workers w ON w.id = h.worker WHERE h.id = $1 AND w.state = 0";
-    let Some(row) = client.query_opt(sql, &[&task.0]).await? else { return Ok(None) };
-    let name: String = row.try_get(1)?;
-    let pid = name.rsplit('-').next().and_then(|pid| pid.parse().ok());
-    Ok(Some((row.try_get(0)?, pid.with_context(|| format!("{name} does not end with a process id"))?)))
 }
