@@ -49,6 +49,9 @@ pub struct Observed {
     pub worker: WorkerId,
     /// It moves with every beat.
     pub beats: i64,
+    /// It has been silent for a while, and the store has seen its session end: its process is dead, or cut off. `false`
+    /// where that is not known.
+    pub parted: bool,
 }
 
 /// The ready tasks of one priority.

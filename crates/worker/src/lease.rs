@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::quiet::warn_seldom;
+use crate::watch::PARTED;
 
 /// Between two beats.
 pub const BEAT: Duration = Duration::from_millis(500);
@@ -37,12 +38,13 @@ impl Lease {
         Self { worker, dead, went_back, ttl, acknowledged: Mutex::new(Instant::now()) }
     }
 
-    /// Whether something with an effect may be sent. It counts from the *sending* of the last acknowledged beat, so
-    /// that an answer that was long under way does not prolong the lease. A loss stops new effects only: what is
-    /// finished is still offered to the store, and the epoch decides.
+    /// Whether something with an effect may be sent: as long as nobody can have declared this worker dead, whatever has
+    /// become of its session. It counts from the *sending* of the last acknowledged beat, so that an answer that was long
+    /// under way does not prolong the lease. A loss stops new effects only: what is finished is still offered to the
+    /// store, and the epoch decides.
     pub fn may_send(&self) -> bool {
         let acknowledged = *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.dead.is_cancelled() && acknowledged.elapsed() < self.ttl
+        !self.dead.is_cancelled() && acknowledged.elapsed() < self.ttl.min(PARTED)
     }
 
     fn acknowledge(&self, sent: Instant) {
@@ -123,4 +125,23 @@ pub fn start_heartbeat(
     };
     std::thread::Builder::new().name("heartbeat".to_owned()).spawn(move || runtime.block_on(beats))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_that_somebody_else_may_already_have_taken_over() {
+        let lease = Lease::new(WorkerId(1), 10 * PARTED);
+        let now = Instant::now();
+        lease.acknowledge(now);
+        assert!(lease.may_send());
+        lease.acknowledge(now.checked_sub(PARTED).unwrap());
+        assert!(!lease.may_send(), "its session may have ended, and it been declared dead");
+        lease.acknowledge(now);
+        lease.dead.cancel();
+        assert!(!lease.may_send());
+    }
 }

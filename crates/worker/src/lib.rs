@@ -20,6 +20,7 @@ mod places;
 mod quiet;
 pub mod schedules;
 mod sweeps;
+mod watch;
 mod worker;
 
 pub use apart::Apart;

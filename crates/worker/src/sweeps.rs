@@ -2,10 +2,10 @@
 //! newer one of their thread. None of it needs an
 //! election: the store lets one of those who try succeed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use agenticai_broker::{Broker, Live};
@@ -15,12 +15,12 @@ use agenticai_store::{CancelOutcome, SUPERSEDED, Store, StoreError, WorkerId};
 use crate::lease::BEAT;
 use crate::metrics::WorkerMetrics;
 use crate::quiet::warn_seldom;
+use crate::watch::Watch;
 
 const CHUNK: u32 = 256;
 
 /// Observes the other workers and takes over from the dead. A worker is dead when its counter has not moved for the
-/// TTL on *this* process's clock, counted anew whenever this process itself lost the database: a stalled database
-/// kills nobody.
+/// TTL on *this* process's clock, or for less where its session has ended ([`Watch`]).
 pub async fn reap(
     store: Arc<dyn Store>,
     broker: Arc<dyn Broker>,
@@ -29,38 +29,34 @@ pub async fn reap(
     ttl: Duration,
     stop: CancellationToken,
 ) {
-    let mut seen: HashMap<WorkerId, (i64, Instant)> = HashMap::new();
+    let mut watch = Watch::new(own, ttl);
+    let mut every = tokio::time::interval(BEAT);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if stop.run_until_cancelled(tokio::time::sleep(BEAT)).await.is_none() {
+        if stop.run_until_cancelled(every.tick()).await.is_none() {
             return;
         }
         let round = Instant::now();
         let observed = match store.observe_workers().await {
             Ok(observed) if round.elapsed() < ttl => observed,
             Ok(_) => {
-                seen.clear();
+                watch.blind(Instant::now());
                 continue;
             }
             Err(error) => {
                 warn_seldom!(%error, "the other workers cannot be observed");
-                seen.clear();
+                watch.blind(Instant::now());
                 continue;
             }
         };
-        let now = Instant::now();
-        seen.retain(|worker, _| observed.iter().any(|o| o.worker == *worker));
-        for other in observed.into_iter().filter(|o| o.worker != own) {
-            let (beats, since) = seen.entry(other.worker).or_insert((other.beats, now));
-            if *beats != other.beats {
-                (*beats, *since) = (other.beats, now);
-            } else if now.duration_since(*since) >= ttl {
-                match store.mark_dead(other.worker, other.beats).await {
-                    Ok(true) => {
-                        tracing::warn!(worker = other.worker.0, "a worker is dead; its tasks are taken over")
-                    }
-                    Ok(false) => {}
-                    Err(error) => warn_seldom!(%error, "a dead worker cannot be marked"),
+        for dead in watch.look(observed, round, Instant::now()) {
+            match store.mark_dead(dead.worker, dead.beats).await {
+                Ok(true) => {
+                    let (worker, session_ended) = (dead.worker.0, dead.parted);
+                    tracing::warn!(worker, session_ended, "a worker is dead; its tasks are taken over");
                 }
+                Ok(false) => {}
+                Err(error) => warn_seldom!(%error, "a dead worker cannot be marked"),
             }
         }
         loop {

@@ -14,6 +14,9 @@ use crate::{
     WorkerInfo,
 };
 
+/// Workers beat more often than this, in milliseconds.
+const SILENT_MS: i64 = 1_000;
+
 impl PostgresStore {
     /// The one value that a statement answers.
     pub(super) async fn number<T: for<'a> tokio_postgres::types::FromSql<'a>>(
@@ -56,13 +59,21 @@ impl Leases for PostgresStore {
     }
 
     async fn beat(&self, worker: WorkerId) -> Result<Beat> {
+        // The session holds the lock from its first beat to its end; asked for again, it is only counted.
         let row = self
             .inner
             .beat
             .row(
-                "UPDATE workers SET beats = beats + 1, beat_at = clock_ms($2) WHERE id = $1 AND state = $3
+                "UPDATE workers SET beats = beats + 1, beat_at = clock_ms($2),
+                     session = CASE WHEN $4 AND pg_try_advisory_lock_shared(id) THEN pg_postmaster_start_time() END
+                 WHERE id = $1 AND state = $3
                  RETURNING beat_at, beats",
-                &[(&worker.0, Type::INT8), (&self.inner.clock.get(), Type::INT8), (&ALIVE, Type::INT2)],
+                &[
+                    (&worker.0, Type::INT8),
+                    (&self.inner.clock.get(), Type::INT8),
+                    (&ALIVE, Type::INT2),
+                    (&self.inner.own_sessions, Type::BOOL),
+                ],
             )
             .await?;
         let Some(row) = row else { return self.missed_beat(worker, None).await };
@@ -74,9 +85,18 @@ impl Leases for PostgresStore {
     }
 
     async fn observe_workers(&self) -> Result<Vec<Observed>> {
-        let sql = "SELECT id, beats FROM workers WHERE state < 2 AND state = $1 ORDER BY id";
-        let rows = self.inner.write.rows(sql, &[(&ALIVE, Type::INT2)]).await?;
-        rows.iter().map(|row| Ok(Observed { worker: WorkerId(get(row, 0)?), beats: get(row, 1)? })).collect()
+        // Whoever beats is not asked for: with many workers, of which each observes all, that would be many locks.
+        let sql =
+            "SELECT id, beats, CASE WHEN session = pg_postmaster_start_time() AND beat_at < clock_ms($2) - $3
+                                          THEN pg_try_advisory_xact_lock(id) ELSE false END
+                   FROM workers WHERE state < 2 AND state = $1 ORDER BY id";
+        let params: [Param<'_>; 3] =
+            [(&ALIVE, Type::INT2), (&self.inner.clock.get(), Type::INT8), (&SILENT_MS, Type::INT8)];
+        let rows = self.inner.write.rows(sql, &params).await?;
+        let observed = |row: &tokio_postgres::Row| {
+            Ok(Observed { worker: WorkerId(get(row, 0)?), beats: get(row, 1)?, parted: get(row, 2)? })
+        };
+        rows.iter().map(observed).collect()
     }
 
     async fn mark_dead(&self, worker: WorkerId, beats: i64) -> Result<bool> {

@@ -46,7 +46,12 @@ impl Beats {
     /// The counters. A worker whose death could not be written is still among them, so that its death is declared
     /// again.
     pub(super) fn all(&self) -> Vec<Observed> {
-        self.lock().iter().map(|(worker, pulse)| Observed { worker: *worker, beats: pulse.beats }).collect()
+        let observed = |(worker, pulse): (&WorkerId, &Pulse)| Observed {
+            worker: *worker,
+            beats: pulse.beats,
+            parted: false,
+        };
+        self.lock().iter().map(observed).collect()
     }
 
     /// Lets a worker beat no more, if its counter is still `beats` (`None`: whatever it is).

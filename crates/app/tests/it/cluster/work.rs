@@ -101,6 +101,25 @@ async fn processes_outlive_a_database_that_is_killed() {
 }
 
 #[tokio::test]
+async fn a_killed_worker_is_noticed_by_its_connection() {
+    let cluster = Cluster::bootstrapped().await;
+    let lease = [("AGENTICAI_WORKER_LEASE_TTL_SECONDS", "300")];
+    let mut first = cluster.start(&["worker"], &lease);
+    cluster.wait_ready(&first);
+    let frozen = cluster.start(&["worker"], &lease);
+    cluster.wait_ready(&frozen);
+    frozen.process.signal("STOP");
+    first.process.kill();
+    // It has never seen the others alive.
+    let second = cluster.start(&["worker"], &lease);
+    let deaths = || second.log().matches("a worker is dead").count();
+    cluster.home.wait_for("its death", || deaths() > 0);
+    assert!(second.log().contains("session_ended=true"), "{}", second.log());
+    assert_eq!(deaths(), 1, "the frozen one has its connection and its lease: {}", second.log());
+    frozen.process.signal("CONT");
+}
+
+#[tokio::test]
 async fn roles_work_through_a_pooler_that_shares_connections() {
     let database = postgres::database().await.unwrap();
     let pooler = PgBouncer::start(postgres::shared().await.unwrap(), 4).await.unwrap();

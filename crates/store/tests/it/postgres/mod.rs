@@ -8,4 +8,5 @@ pub mod fixture;
 mod races;
 mod restores;
 mod retention;
+mod sessions;
 mod stuck;
