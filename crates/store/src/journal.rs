@@ -1,5 +1,7 @@
 //! Journals: appending runs of entries under a worker's lease, and reading them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use agenticai_domain::ids::{StepId, TaskId, TenantId};
@@ -22,8 +24,8 @@ pub struct Append {
     pub run: u64,
     /// Seq of the first entry.
     pub first_seq: u64,
-    /// The entries; never empty, unless `then` is a wait.
-    pub entries: Vec<Entry>,
+    /// The entries; never empty, unless `then` is a wait. Shared, because whoever appends keeps the run to send it again.
+    pub entries: Arc<[Entry]>,
     /// Children to create in the same transaction.
     pub children: Vec<NewTask>,
     /// What budgets pay for the entries, out of the worker's slices.

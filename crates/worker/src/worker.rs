@@ -77,7 +77,7 @@ impl Default for WorkerConfig {
 pub struct Stop {
     /// Finish the steps in flight within the drain time, hand the tasks back, end.
     pub drain: CancellationToken,
-    /// Hand everything back now.
+    /// Hand everything back now; said after `drain`.
     pub now: CancellationToken,
 }
 

@@ -9,8 +9,14 @@ use serde_json::Value;
 pub(super) fn result_text(content: &Value) -> Cow<'_, str> {
     match content {
         Value::String(text) => Cow::Borrowed(text),
-        other => Cow::Owned(other.to_string()),
+        other => Cow::Owned(json_text(other)),
     }
+}
+
+/// A value as JSON text: what its `Display` gives, without the detour through a formatter.
+pub(super) fn json_text(value: &Value) -> String {
+    // Writing to memory fails only for maps whose keys are no strings.
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Arguments as they are sent back. What was no object goes into one: servers that render the conversation with a

@@ -75,7 +75,7 @@ impl<'a> Hand<'a> {
             epoch: self.claimed.epoch,
             run: run.first_seq,
             first_seq: run.first_seq,
-            entries: run.entries,
+            entries: run.entries.into(),
             children: run.children,
             charges: Vec::new(),
             then,

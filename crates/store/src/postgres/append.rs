@@ -88,7 +88,7 @@ impl PostgresStore {
             return Err(StoreError::Refused("a run without entries must be a wait".to_owned()));
         }
         let mut entries = Vec::with_capacity(run.entries.len());
-        for entry in &run.entries {
+        for entry in &*run.entries {
             entries.push(self.keep_for(run.task, entry, payloads).await?);
         }
         let mut children = Vec::with_capacity(run.children.len());

@@ -78,7 +78,7 @@ impl SqliteStore {
     async fn prepare_run(&self, run: Append) -> Result<PreparedRun> {
         let payloads = &self.inner.payloads;
         let mut entries = Vec::with_capacity(run.entries.len());
-        for entry in &run.entries {
+        for entry in &*run.entries {
             entries.push(match sealed(entry) {
                 Sealed::Inline(bytes) => bytes,
                 Sealed::Large(bytes) => {

@@ -70,9 +70,10 @@ impl Broken {
                 }
             }
             Fault::RunNotAtomic if !run.entries.is_empty() => {
-                for entry in run.entries.drain(..) {
+                let entries = std::mem::replace(&mut run.entries, [].into());
+                for entry in entries.iter().cloned() {
                     let piece = Append {
-                        entries: vec![entry],
+                        entries: [entry].into(),
                         children: Vec::new(),
                         charges: Vec::new(),
                         then: Then::Continue,

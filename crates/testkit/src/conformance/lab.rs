@@ -205,7 +205,7 @@ pub fn run(claimed: &Claimed, first_seq: u64, entries: Vec<Entry>) -> Append {
         epoch: claimed.epoch,
         run: Uuid::new_v4().as_u64_pair().0,
         first_seq,
-        entries,
+        entries: entries.into(),
         children: Vec::new(),
         charges: Vec::new(),
         then: Then::Continue,

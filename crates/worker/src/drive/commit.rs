@@ -40,7 +40,7 @@ impl Driver {
             epoch: self.epoch,
             run: uuid::Uuid::new_v4().as_u64_pair().0,
             first_seq: run.first_seq,
-            entries: run.entries,
+            entries: run.entries.into(),
             children: run.children,
             charges: bills.iter().flat_map(Bill::charges).collect(),
             then,

@@ -47,9 +47,10 @@ impl Driver {
             () = slot.news.notified() => return Box::pin(self.heard()).await,
             () = timer => {}
             () = self.shared.lease.dead.cancelled() => return Ok(Some(Finish::Lost)),
-            () = self.shared.now.cancelled() => return Ok(Some(Finish::Release)),
             () = self.shared.drain.cancelled(), if !draining => {}
-            () = self.shared.drained.cancelled(), if !drained => {}
+            // Both come after draining has begun: until then nobody waits for them.
+            () = self.shared.now.cancelled(), if draining => return Ok(Some(Finish::Release)),
+            () = self.shared.drained.cancelled(), if draining && !drained => {}
         }
         Ok(None)
     }

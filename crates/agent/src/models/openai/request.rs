@@ -13,7 +13,7 @@ use agenticai_domain::spec::{ToolChoice, ToolDef};
 use agenticai_domain::task::{Part, TaskError};
 
 use super::super::config::Dialect;
-use super::super::content::{DataUrl, result_text, shown_arguments};
+use super::super::content::{DataUrl, json_text, result_text, shown_arguments};
 use super::super::request::{ModelCall, Wire, refused, unwritable};
 
 /// The body of a request.
@@ -203,7 +203,7 @@ impl Serialize for Calls<'_> {
         s.collect_seq(self.0.iter().map(|call| Call {
             id: &call.id,
             kind: "function",
-            function: Function { name: &call.name, arguments: shown_arguments(&call.arguments).to_string() },
+            function: Function { name: &call.name, arguments: json_text(&shown_arguments(&call.arguments)) },
         }))
     }
 }
