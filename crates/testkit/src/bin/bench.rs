@@ -60,7 +60,7 @@ struct Cluster {
     #[arg(long, value_delimiter = ',', value_enum)]
     peers: Vec<Contender>,
     /// What is measured.
-    #[arg(long, value_delimiter = ',', value_enum, default_value = "w1,w2,w2lat,w3,w4,w4once")]
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "w1,w2,w2whole,w2lat,w3,w4,w4once")]
     workloads: Vec<Workload>,
     /// Tasks of W1.
     #[arg(long, default_value_t = 20_000)]

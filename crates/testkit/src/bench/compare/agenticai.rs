@@ -30,11 +30,13 @@ pub struct ClusterOptions {
     pub effect: Effect,
     /// Processes that work, 4 at most.
     pub workers: usize,
+    /// Models are asked for whole answers instead of streams.
+    pub whole_answers: bool,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
-        Self { alone: false, at_once: None, effect: Effect::Idempotent, workers: 1 }
+        Self { alone: false, at_once: None, effect: Effect::Idempotent, workers: 1, whole_answers: false }
     }
 }
 
@@ -58,6 +60,14 @@ pub struct Cluster {
     directory: Directory,
 }
 
+/// The settings of the provider that the stub plays.
+fn provider(stub: &Stub, stream: bool) -> String {
+    let url = stub.url();
+    format!(
+        "[providers.stub]\ndialect = \"openai\"\nurl = \"{url}/v1\"\nserves_any = true\nstream = {stream}\n"
+    )
+}
+
 impl Cluster {
     /// Starts one whose model and tools are the stub's, with the two agents of the workloads.
     pub async fn start(stub: &Stub, options: ClusterOptions) -> anyhow::Result<Self> {
@@ -69,11 +79,13 @@ impl Cluster {
             false => (Some(RabbitMq::start().await?), Some(Redis::start().await?)),
         };
         let binary = up::binary()?;
+        let settings = directory.path().join("agenticai.toml");
+        std::fs::write(&settings, provider(stub, !options.whole_answers))?;
         let program = |name: &'static str, args: &[&str]| {
             let mut program = Program::new(name, &binary, directory.path())
                 .args(args.iter().copied())
                 .env("DATABASE_URL", &database.url)
-                .env("AGENTICAI_MODEL_URL", format!("{}/v1", stub.url()))
+                .env("AGENTICAI_CONFIG", settings.to_string_lossy())
                 .env("AGENTICAI_EGRESS_ALLOW", "127.0.0.0/8");
             if let Some(rabbitmq) = &rabbitmq {
                 program = program.env("RABBITMQ_URL", rabbitmq.url());

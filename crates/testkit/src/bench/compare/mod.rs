@@ -54,7 +54,9 @@ pub enum Workload {
     W1,
     /// Agents of 5 model calls and 4 tool calls, no latency.
     W2,
-    /// The same, and models take 50 ms.
+    /// The same without streams: answers come whole, as the services of the others ask for them anyway.
+    W2whole,
+    /// W2, and models take 50 ms.
     W2lat,
     /// Agents whose models take 20 s: how many at once, and at what memory.
     W3,
@@ -136,7 +138,7 @@ async fn once(
     let crash = matches!(workload, Workload::W4 | Workload::W4once);
     let log = crash.then(|| dir.path().join("stub.log"));
     let latency_ms = match workload {
-        Workload::W1 | Workload::W2 => 0,
+        Workload::W1 | Workload::W2 | Workload::W2whole => 0,
         Workload::W2lat => 50,
         Workload::W3 => 20_000,
         Workload::W4 | Workload::W4once => 20,
@@ -146,11 +148,18 @@ async fn once(
     // One place in twenty is kept for other tenants.
     let at_once = (workload == Workload::W3).then_some(tasks + tasks / 19 + 1);
     let effect = if workload == Workload::W4once { Effect::Once } else { Effect::Idempotent };
-    let system = contender.start(&stub, at_once, effect).await?;
+    let options = ClusterOptions {
+        alone: contender == Contender::AgenticaiPostgres,
+        at_once,
+        effect,
+        whole_answers: workload == Workload::W2whole,
+        ..ClusterOptions::default()
+    };
+    let system = contender.start(&stub, options).await?;
     let system = system.as_ref();
     let mut values = match workload {
         Workload::W1 => throughput::measure(system, Kind::Noop, config.n1, config.timeout).await?,
-        Workload::W2 | Workload::W2lat => {
+        Workload::W2 | Workload::W2whole | Workload::W2lat => {
             throughput::measure(system, Kind::Agent, config.n2, config.timeout).await?
         }
         Workload::W3 => in_flight::measure(system, &stub, tasks).await?,
@@ -170,9 +179,14 @@ async fn once(
 }
 
 impl Contender {
-    /// Celery is told of no tool that must not be repeated, and neither is Restate.
+    /// Celery is told of no tool that must not be repeated, and neither is Restate; neither asks for streams. Four
+    /// processes of Celery that wait for models would take five minutes.
     fn takes_part(self, workload: Workload) -> bool {
-        workload != Workload::W4once || matches!(self, Self::Agenticai | Self::AgenticaiPostgres)
+        match workload {
+            Workload::W2whole | Workload::W4once => matches!(self, Self::Agenticai | Self::AgenticaiPostgres),
+            Workload::W2lat => self != Self::Celery,
+            _ => true,
+        }
     }
 
     /// Tasks that it is given at once in W3.
@@ -184,16 +198,10 @@ impl Contender {
         }
     }
 
-    async fn start(
-        self,
-        stub: &Stub,
-        at_once: Option<u64>,
-        effect: Effect,
-    ) -> anyhow::Result<Box<dyn System>> {
-        let options = |alone| ClusterOptions { alone, at_once, effect, ..ClusterOptions::default() };
+    /// Starts it; the options are this system's.
+    async fn start(self, stub: &Stub, options: ClusterOptions) -> anyhow::Result<Box<dyn System>> {
         Ok(match self {
-            Self::Agenticai => Box::new(Cluster::start(stub, options(false)).await?),
-            Self::AgenticaiPostgres => Box::new(Cluster::start(stub, options(true)).await?),
+            Self::Agenticai | Self::AgenticaiPostgres => Box::new(Cluster::start(stub, options).await?),
             Self::Restate => Box::new(restate::Restate::start(stub).await?),
             Self::Celery => Box::new(celery::Celery::start(stub, celery::Pool::Prefork).await?),
             Self::CeleryGevent => Box::new(celery::Celery::start(stub, celery::Pool::Gevent).await?),
