@@ -9,6 +9,7 @@ use agenticai_domain::ids::{TaskId, TenantId};
 use super::PostgresStore;
 use super::connection::Param;
 use super::rows::{ALIVE, DEAD, count, get, small};
+use crate::leases::POISON;
 use crate::{
     Beat, Claimed, Isolation, Leases, Observed, ReadyClass, Result, StoreError, Suspects, Wanted, WorkerId,
     WorkerInfo,
@@ -129,22 +130,18 @@ impl Leases for PostgresStore {
     }
 
     async fn suspects(&self) -> Result<Suspects> {
-        let rows = self
-            .inner
-            .write
-            .rows(
-                "SELECT n.id, t.id, r.crashes FROM ready r
-                 JOIN tasks t ON t.num = r.task JOIN tenants n ON n.num = r.tenant
-                 WHERE r.crashes >= 2 ORDER BY r.task LIMIT 256",
-                &[],
-            )
-            .await?;
         let mut suspects = Suspects::default();
-        for row in &rows {
-            match Isolation::of(get(row, 2)?) {
-                None => suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?))),
-                Some(isolation) => *suspects.ready.entry(isolation).or_default() += 1,
+        let counts = "SELECT crashes, count(*) FROM ready WHERE crashes >= 2 GROUP BY crashes";
+        for row in &self.inner.write.rows(counts, &[]).await? {
+            if let Some(isolation) = Isolation::of(get(row, 0)?) {
+                *suspects.ready.entry(isolation).or_default() += count(row, 1)?;
             }
+        }
+        let poison = "SELECT n.id, t.id FROM ready r
+                      JOIN tasks t ON t.num = r.task JOIN tenants n ON n.num = r.tenant
+                      WHERE r.crashes >= 2 AND r.crashes >= $1 ORDER BY r.task LIMIT 256";
+        for row in &self.inner.write.rows(poison, &[(&POISON, Type::INT2)]).await? {
+            suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?)));
         }
         Ok(suspects)
     }

@@ -1,6 +1,7 @@
 //! Who is given what: tenants share, and tasks that crash workers are set apart.
 
 use agenticai_domain::ids::TenantId;
+use agenticai_store::postgres::Connection;
 use agenticai_store::{Claimed, Isolation, Suspects, Wanted, WorkerId, WorkerInfo};
 use agenticai_testkit::conformance::Lab;
 use agenticai_testkit::conformance::lab::{entry, new_task, run};
@@ -151,4 +152,19 @@ async fn only_a_task_that_crashes_alone_is_poison() {
     let last = lab.store.claim(worker, tried(Isolation::Alone)).await.unwrap();
     assert_eq!(last.len(), 1, "poison is given to nobody");
     assert!(neighbours.contains(&last[0].head.id) && last[0].head.id != claimed.head.id);
+}
+
+/// However many suspects wait before it, poison is found.
+#[tokio::test]
+async fn poison_is_found_behind_any_number_of_suspects() {
+    let (lab, _, options) = lab().await;
+    for _ in 0..300 {
+        lab.create(lab.new_task()).await;
+    }
+    let last = lab.create(lab.new_task()).await.head.id;
+    let crash =
+        "UPDATE ready SET crashes = CASE WHEN task = (SELECT max(task) FROM ready) THEN 1000 ELSE 4 END";
+    Connection::open(&options).await.unwrap().script(crash).await.unwrap();
+    let found = lab.store.suspects().await.unwrap();
+    assert_eq!(found, Suspects { ready: [(Isolation::Few, 300)].into(), poison: vec![(lab.tenant, last)] });
 }
