@@ -156,14 +156,13 @@ fn once(task: &TaskRecord, step: StepId, calls: &[&Call], report: &mut Report) {
                 task.id,
                 format!("call {} of {step} has no `started`", n + 1),
             ),
-            Some(started) if call.begin_us < started.at.max(0).unsigned_abs() * 1000 => {
-                report.broken(
-                    Rule::OnceStartedFirst,
-                    task.id,
-                    format!("call {} of {step} came before `started`", n + 1),
-                );
+            Some(started) => {
+                let early_us = (started.at.max(0).unsigned_abs() * 1000).saturating_sub(call.begin_us);
+                if early_us > 0 {
+                    let detail = format!("call {} of {step} came {early_us} us before `started`", n + 1);
+                    report.broken(Rule::OnceStartedFirst, task.id, detail);
+                }
             }
-            Some(_) => {}
         }
     }
 }

@@ -37,6 +37,7 @@ pub const MIGRATIONS: Migrations<'static> = Migrations(&[
     Migration { name: "0011_stuck", sql: include_str!("../migrations/0011_stuck.sql") },
     Migration { name: "0012_blobs", sql: include_str!("../migrations/0012_blobs.sql") },
     Migration { name: "0013_sessions", sql: include_str!("../migrations/0013_sessions.sql") },
+    Migration { name: "0014_clock", sql: include_str!("../migrations/0014_clock.sql") },
 ]);
 
 /// What `run "agenticai migrate up"` is called everywhere.

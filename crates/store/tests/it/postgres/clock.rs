@@ -19,6 +19,17 @@ async fn jump(options: &PostgresOptions, by: i64) {
     Connection::open(options).await.unwrap().script(&sql).await.unwrap();
 }
 
+/// An entry must not be dated after it was committed: the checker of the fault runs compares it with what came next.
+#[tokio::test]
+async fn no_time_lies_ahead() {
+    let (_lab, _, options) = lab().await;
+    let connection = Connection::open(&options).await.unwrap();
+    for _ in 0..100 {
+        let sql = "SELECT s.at <= extract(epoch FROM clock_timestamp()) * 1000 FROM (SELECT clock_ms(0) AS at OFFSET 0) AS s";
+        assert!(connection.rows(sql, &[]).await.unwrap()[0].get::<_, bool>(0));
+    }
+}
+
 /// Timers and deadlines ring early, and nobody dies: a lease counts beats.
 #[tokio::test]
 async fn a_clock_that_jumps_ahead_rings_timers_and_kills_nobody() {
