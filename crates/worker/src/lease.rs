@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::quiet::warn_seldom;
-use crate::watch::PARTED;
+use crate::watch::allowed_without_session;
 
 /// Between two beats.
 pub const BEAT: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ impl Lease {
     /// store, and the epoch decides.
     pub fn may_send(&self) -> bool {
         let acknowledged = *self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.dead.is_cancelled() && acknowledged.elapsed() < self.ttl.min(PARTED)
+        !self.dead.is_cancelled() && acknowledged.elapsed() < allowed_without_session(self.ttl)
     }
 
     fn acknowledge(&self, sent: Instant) {
@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_that_somebody_else_may_already_have_taken_over() {
-        let lease = Lease::new(WorkerId(1), 10 * PARTED);
-        let now = Instant::now();
+        let ttl = Duration::from_secs(300);
+        let (lease, now) = (Lease::new(WorkerId(1), ttl), Instant::now());
         lease.acknowledge(now);
         assert!(lease.may_send());
-        lease.acknowledge(now.checked_sub(PARTED).unwrap());
+        lease.acknowledge(now.checked_sub(allowed_without_session(ttl)).unwrap());
         assert!(!lease.may_send(), "its session may have ended, and it been declared dead");
         lease.acknowledge(now);
         lease.dead.cancel();

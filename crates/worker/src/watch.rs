@@ -7,10 +7,15 @@ use agenticai_store::{Observed, WorkerId};
 
 use crate::lease::BEAT;
 
-/// How long a worker may be silent whose session has ended: it has as long to connect anew. A worker sends nothing with an
-/// effect without a beat that is younger than this ([`Lease::may_send`](crate::lease::Lease::may_send)), so that nobody is
+/// How long a worker may be silent whose session has ended.
+const PARTED: Duration = BEAT.saturating_mul(3);
+
+/// How long a worker with this lease may be silent whose session has ended: it has as long to connect anew. It sends nothing
+/// with an effect without a beat that is younger ([`Lease::may_send`](crate::lease::Lease::may_send)), so that nobody is
 /// declared dead who may still send.
-pub const PARTED: Duration = BEAT.saturating_mul(3);
+pub fn allowed_without_session(ttl: Duration) -> Duration {
+    ttl.min(PARTED)
+}
 
 /// What an observer has seen, on its own clock.
 #[derive(Debug)]
@@ -48,7 +53,7 @@ impl Watch {
                 (*beats, *since) = (other.beats, now);
                 continue;
             }
-            let allowed = if other.parted && sees { self.ttl.min(PARTED) } else { self.ttl };
+            let allowed = if other.parted && sees { allowed_without_session(self.ttl) } else { self.ttl };
             if asked.duration_since(*since) >= allowed {
                 dead.push(other);
             }

@@ -73,7 +73,7 @@ impl Leases for PostgresStore {
                     (&worker.0, Type::INT8),
                     (&self.inner.clock.get(), Type::INT8),
                     (&ALIVE, Type::INT2),
-                    (&self.inner.own_sessions, Type::BOOL),
+                    (&!self.inner.beat.is_shared(), Type::BOOL),
                 ],
             )
             .await?;
@@ -131,17 +131,21 @@ impl Leases for PostgresStore {
 
     async fn suspects(&self) -> Result<Suspects> {
         let mut suspects = Suspects::default();
+        let mut poisoned = false;
         let counts = "SELECT crashes, count(*) FROM ready WHERE crashes >= 2 GROUP BY crashes";
         for row in &self.inner.write.rows(counts, &[]).await? {
-            if let Some(isolation) = Isolation::of(get(row, 0)?) {
-                *suspects.ready.entry(isolation).or_default() += count(row, 1)?;
+            match Isolation::of(get(row, 0)?) {
+                None => poisoned = true,
+                Some(isolation) => *suspects.ready.entry(isolation).or_default() += count(row, 1)?,
             }
         }
-        let poison = "SELECT n.id, t.id FROM ready r
-                      JOIN tasks t ON t.num = r.task JOIN tenants n ON n.num = r.tenant
-                      WHERE r.crashes >= 2 AND r.crashes >= $1 ORDER BY r.task LIMIT 256";
-        for row in &self.inner.write.rows(poison, &[(&POISON, Type::INT2)]).await? {
-            suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?)));
+        if poisoned {
+            let poison = "SELECT n.id, t.id FROM ready r
+                          JOIN tasks t ON t.num = r.task JOIN tenants n ON n.num = r.tenant
+                          WHERE r.crashes >= 2 AND r.crashes >= $1 ORDER BY r.task LIMIT 256";
+            for row in &self.inner.write.rows(poison, &[(&POISON, Type::INT2)]).await? {
+                suspects.poison.push((TenantId(get(row, 0)?), TaskId(get(row, 1)?)));
+            }
         }
         Ok(suspects)
     }

@@ -72,6 +72,11 @@ impl Pool {
         })
     }
 
+    /// Whether a pooler may hand each transaction of its connections to another process of the server.
+    pub(super) fn is_shared(&self) -> bool {
+        self.connections.manager().0.unnamed_statements
+    }
+
     /// Sends one statement on a connection of the pool.
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let connection = self.get().await?;

@@ -36,8 +36,6 @@ pub(super) struct Inner {
     pub(super) positions: Positions,
     pub(super) vitals: Vitals,
     pub(super) clock: Arc<Floor>,
-    /// A connection is a session of the server's: no pooler hands it to others.
-    pub(super) own_sessions: bool,
 }
 
 /// The newest time that this process knows of the database's clock: a clock that jumps back is held to it.
@@ -74,7 +72,6 @@ impl PostgresStore {
     pub async fn connect_to_administer(options: PostgresOptions) -> Result<Self, ConnectError> {
         let [creating, appending, writing, reading] = options.connections;
         let directory = options.blobs_directory.clone().map(SharedDir::new);
-        let own_sessions = !options.unnamed_statements;
         let options = Arc::new(options);
         let pool = |size| Pool::new(options.clone(), size);
         let (create, append, write, read, beat) =
@@ -99,7 +96,6 @@ impl PostgresStore {
                 positions: Positions::default(),
                 vitals: Vitals::default(),
                 clock,
-                own_sessions,
             }),
         })
     }

@@ -70,7 +70,7 @@ impl Broken {
                 }
             }
             Fault::RunNotAtomic if !run.entries.is_empty() => {
-                let entries = std::mem::replace(&mut run.entries, [].into());
+                let entries = std::mem::take(&mut run.entries);
                 for entry in entries.iter().cloned() {
                     let piece = Append {
                         entries: [entry].into(),
